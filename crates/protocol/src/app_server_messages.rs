@@ -1,0 +1,359 @@
+//! What the coordinator and an app-server say to each other.
+
+use crate::{Action, RoundOutcome};
+use crate::{
+    AppServerId, ChangeId, ClusterId, ClusterStatus, CoordinatorId, Digest, Epoch, FromLearner, HolderAnswer,
+    HolderRequest, Incarnation, MemberId, Outcome, RequestId, RestorationId, RestorationReport, RoundId, RoundReport,
+    SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
+};
+use catalogue::BookPath;
+use serde::{Deserialize, Serialize};
+
+/// How an app-server introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppServerHello {
+    /// The protocol that it speaks.
+    pub protocol: u32,
+    /// Its name.
+    pub app_server: AppServerId,
+    /// Its memory.
+    pub incarnation: Incarnation,
+    /// The cluster that its data belongs to; none while it is new.
+    pub cluster: Option<ClusterId>,
+    /// The highest epoch that it has seen.
+    pub epoch: Epoch,
+    /// Whose epoch that was.
+    pub coordinator: Option<CoordinatorId>,
+    /// The version of its copy.
+    pub version: Version,
+    /// The root of its copy.
+    pub root: SetDigest,
+}
+
+/// A question that is answered from what the coordinator knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "query", rename_all = "snake_case")]
+pub enum Query {
+    /// What became of a change.
+    Change {
+        /// The change.
+        change: ChangeId,
+    },
+    /// Members, version, epoch.
+    Cluster,
+    /// Recent rounds, newest first.
+    Rounds {
+        /// Only rounds before this one.
+        before: Option<RoundId>,
+        /// At most so many.
+        limit: u64,
+        /// Only those that ended so.
+        outcome: Option<RoundOutcome>,
+    },
+    /// One round.
+    Round {
+        /// The round.
+        round: RoundId,
+    },
+    /// Restore reports, newest first, without their files.
+    Restorations,
+    /// One restore report.
+    Restoration {
+        /// The report.
+        restoration: RestorationId,
+    },
+}
+
+/// What became of a change, as far as the coordinator knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ChangeState {
+    /// Committed.
+    Committed(CommittedAnswer),
+    /// It waits, or its round is not decided yet.
+    Pending,
+    /// It did not commit and waits nowhere. A change that was refused or aborted is not remembered across a crash.
+    NotKnown,
+    /// The coordinator cannot say at present: it is not sure of its own log.
+    Unknown,
+}
+
+/// The answer to a [`Query`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum QueryAnswer {
+    /// To `Change`.
+    Change {
+        /// What became of it.
+        #[serde(flatten)]
+        state: ChangeState,
+    },
+    /// To `Cluster`.
+    Cluster {
+        /// The status.
+        status: ClusterStatus,
+    },
+    /// To `Rounds`.
+    Rounds {
+        /// The rounds.
+        rounds: Vec<RoundReport>,
+        /// How many are kept in all (of that outcome).
+        total: u64,
+        /// Whether older ones follow.
+        more: bool,
+    },
+    /// To `Round`; none if it is not kept.
+    Round {
+        /// The round.
+        round: Option<Box<RoundReport>>,
+    },
+    /// To `Restorations`.
+    Restorations {
+        /// The reports.
+        reports: Vec<RestorationReport>,
+    },
+    /// To `Restoration`; none if there is no such report.
+    Restoration {
+        /// The report.
+        report: Option<Box<RestorationReport>>,
+    },
+}
+
+/// What an instructor may ask for; refused unless the cluster runs with the lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum LabAction {
+    /// This replicator votes abort on its next round.
+    VoteAbort {
+        /// The replicator.
+        member: MemberId,
+        /// The reason that it will give.
+        reason: String,
+    },
+    /// The coordinator dies at this point of its next round.
+    CrashAt {
+        /// The name of the point.
+        point: String,
+    },
+}
+
+/// What an app-server says to the coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromAppServer {
+    /// The first message of a connection.
+    Hello(AppServerHello),
+    /// Changes, to be committed together. Sent again after a reconnection until they are resolved.
+    Submit {
+        /// Pairs the answer.
+        request: RequestId,
+        /// The changes.
+        submission: Submission,
+    },
+    /// A question.
+    Ask {
+        /// Pairs the answer.
+        request: RequestId,
+        /// The question.
+        query: Query,
+    },
+    /// Start a restore.
+    Restore {
+        /// Pairs the answer.
+        request: RequestId,
+        /// The id that the report will have.
+        restoration: RestorationId,
+        /// Only report.
+        dry_run: bool,
+    },
+    /// For the lab.
+    Lab {
+        /// Pairs the answer.
+        request: RequestId,
+        /// What to do.
+        action: LabAction,
+    },
+    /// Send events from now on, or no more.
+    FollowEvents {
+        /// Whether to send them.
+        follow: bool,
+    },
+    /// Catching up.
+    CatchUp(FromLearner),
+    /// Answers about files.
+    Files(HolderAnswer),
+}
+
+/// Why a submission was refused. Nothing of it was sent to any replicator in a round that may still commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// The file is not what the change expects it to be.
+    PreconditionFailed {
+        /// The change.
+        change: ChangeId,
+        /// The file.
+        path: BookPath,
+        /// The digest of the file as it is; none if there is no such file.
+        current: Option<Digest>,
+    },
+    /// The change id was used for another request.
+    KeyReused {
+        /// The change.
+        change: ChangeId,
+    },
+    /// The submission can never be taken: too large, a path twice, nothing in it.
+    Invalid {
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// As many changes wait as may wait.
+    QueueFull {
+        /// When to try again, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// Not enough replicators can take part.
+    NoQuorum {
+        /// Who is missing and why, for people.
+        reason: String,
+        /// When to try again, in milliseconds.
+        retry_after_ms: u64,
+    },
+}
+
+/// The answer to a change that is committed: the first one, however often it is asked for (rule Once).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommittedAnswer {
+    /// The change.
+    pub change: ChangeId,
+    /// The round that committed it.
+    pub round: RoundId,
+    /// The version that this round made.
+    pub version: Version,
+    /// The file.
+    pub path: BookPath,
+    /// The digest of the file after the change; none after a delete.
+    pub digest: Option<Digest>,
+    /// What the app-server wanted back.
+    pub answer: String,
+}
+
+/// What became of a submission. Unknown is none of these: it is the absence of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum SubmissionAnswer {
+    /// Committed; in one round, or in earlier ones where it was sent again.
+    Committed {
+        /// One answer a change, in the order of the submission.
+        answers: Vec<CommittedAnswer>,
+    },
+    /// Aborted by a vote: it can never commit.
+    Aborted {
+        /// The round.
+        round: RoundId,
+        /// Why, for people.
+        reason: String,
+        /// Each vote.
+        votes: Vec<VoteReport>,
+    },
+    /// Refused: it was never and will never be in a round that commits.
+    Refused {
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+}
+
+/// A change of a committed round, with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedChange {
+    /// The change.
+    pub id: ChangeId,
+    /// The file.
+    pub path: BookPath,
+    /// What the app-server wanted back.
+    pub answer: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// A committed round, for those who follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommittedRound {
+    /// The round.
+    pub round: RoundId,
+    /// The version that it made.
+    pub version: Version,
+    /// The root of that version.
+    pub root: SetDigest,
+    /// What it changed.
+    pub changes: Vec<CommittedChange>,
+}
+
+/// What the coordinator says to an app-server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToAppServer {
+    /// The answer to a hello.
+    Welcome {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Whether the lab is on.
+        lab: bool,
+    },
+    /// You are level: this is the committed state.
+    Confirm {
+        /// Its version.
+        version: Version,
+        /// Its root.
+        root: SetDigest,
+    },
+    /// A round was committed. Sent in order, without gaps, before any answer to its changes.
+    Committed(CommittedRound),
+    /// What became of a submission.
+    Answered {
+        /// The submission.
+        request: RequestId,
+        /// What became of it.
+        #[serde(flatten)]
+        answer: SubmissionAnswer,
+    },
+    /// The answer to a question.
+    Told {
+        /// The question.
+        request: RequestId,
+        /// The answer.
+        answer: QueryAnswer,
+    },
+    /// A restore was started, or something in the lab was done; or it was refused.
+    Done {
+        /// The request.
+        request: RequestId,
+        /// Why it was refused, for people; none if it was not.
+        refused: Option<String>,
+    },
+    /// You are behind.
+    CatchUp(ToLearner),
+    /// Questions about files, and repairs.
+    Files(HolderRequest),
+    /// Something happened.
+    Event(TimedEvent),
+    /// You are not let in; the connection ends.
+    Refuse {
+        /// Why and what to do, for people.
+        reason: String,
+    },
+}
+
+impl From<Outcome> for RoundOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Committed => Self::Committed,
+            Outcome::Aborted => Self::Aborted,
+        }
+    }
+}

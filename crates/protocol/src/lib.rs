@@ -1,0 +1,53 @@
+//! What goes over the wire between the parts of Concordance, and nothing else: identifiers, digests, messages.
+//!
+//! A message is named by its direction ([`ToReplicator`], [`ToCoordinator`], …) and travels as one WebSocket text frame of
+//! JSON. Everything that a coordinator says is wrapped in a [`FromCoordinator`], so that no message can be read without
+//! its epoch. This crate decides nothing (that is `two-phase`) and does no IO.
+
+mod app_server_messages;
+mod catch_up;
+mod change;
+mod cluster_event;
+mod cluster_status;
+mod content;
+mod digest;
+mod holder;
+mod ids;
+mod record;
+mod replicator_messages;
+mod restoration_report;
+mod round;
+mod round_report;
+mod set_digest;
+mod view;
+
+pub use app_server_messages::{
+    AppServerHello, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer, LabAction, Query,
+    QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
+};
+pub use catch_up::{BucketEntries, CatchUpTarget, FetchedFile, FromLearner, ManifestEntry, ToLearner, WantedFile};
+pub use change::{Action, Change, Precondition, Submission};
+pub use cluster_event::{ClusterEvent, EventKind, TimedEvent};
+pub use cluster_status::{ClusterStatus, MemberStatus};
+pub use content::Content;
+pub use digest::{Digest, InvalidDigest};
+pub use holder::{
+    Finding, FoundFile, HealOutcome, HealResult, HolderAnswer, HolderId, HolderRequest, Repair, ScanSummary,
+};
+pub use ids::{
+    AppServerId, CatchUpId, ChangeId, ClusterId, CoordinatorId, Epoch, Incarnation, InvalidId, MemberId, RequestId,
+    RestorationId, RoundId, RoundNumber, Version, ViewNumber,
+};
+pub use record::{BUCKETS, BucketNumber, Record};
+pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
+pub use restoration_report::{
+    Basis, FileReport, HealAction, HealReport, HoldingKind, HoldingReport, NotCompared, Phase, Progress,
+    RestorationReport, RestorationState, Summary,
+};
+pub use round::{AbortCause, ChangeFault, CommitRule, Outcome, Parent, Participant, Prepare, Vote};
+pub use round_report::{RoundOutcome, RoundReport, VoteReport};
+pub use set_digest::SetDigest;
+pub use view::{CommitPolicy, Member, MemberState, View};
+
+/// Version of this protocol. A peer that speaks another one is refused with a sentence that names both.
+pub const PROTOCOL_VERSION: u32 = 1;

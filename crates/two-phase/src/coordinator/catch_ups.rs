@@ -1,0 +1,233 @@
+//! Leads those who are behind, and reads files from those who are level.
+//!
+//! A *learner* compares manifests bucket by bucket and asks for the files that it lacks. The bytes come from a *source*: a replicator
+//! that is level, which reads them from its disk and checks their digest; if it cannot give them, the next one is asked.
+
+use super::{Coordinator, Party, SessionId};
+use crate::Manifest;
+use protocol::{
+    CatchUpId, CatchUpTarget, ClusterEvent, Content, FetchedFile, FromLearner, HolderAnswer, HolderId, HolderRequest,
+    MemberId, RequestId, SetDigest, ToAppServer, ToLearner, ToReplicator, Version, WantedFile,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Most manifest entries in one message.
+const ENTRIES_MAX: usize = 4_096;
+
+/// Catch-ups under way, and reads for them.
+#[derive(Debug, Default)]
+pub(super) struct CatchUps {
+    next_catch_up: CatchUpId,
+    next_request: RequestId,
+    learners: BTreeMap<SessionId, Guide>,
+    reads: BTreeMap<RequestId, Read>,
+    stalled: Vec<Read>,
+}
+
+#[derive(Debug)]
+struct Guide {
+    catch_up: CatchUpId,
+    /// The manifest of the target: rounds go on while an app-server learns.
+    manifest: Manifest,
+    files_sent: u64,
+}
+
+/// Files that a learner wants, and how far they have been found.
+#[derive(Debug)]
+struct Read {
+    learner: SessionId,
+    catch_up: CatchUpId,
+    wanted: Vec<WantedFile>,
+    found: HashMap<WantedFile, Content>,
+    tried: BTreeSet<MemberId>,
+    asked: Option<SessionId>,
+    deadline_ms: u64,
+}
+
+impl Read {
+    fn missing(&self) -> Vec<WantedFile> {
+        self.wanted.iter().filter(|wanted| !self.found.contains_key(wanted)).copied().collect()
+    }
+
+    fn into_files(mut self) -> Vec<FetchedFile> {
+        let wanted = std::mem::take(&mut self.wanted);
+        wanted.into_iter().map(|wanted| FetchedFile { wanted, content: self.found.get(&wanted).cloned() }).collect()
+    }
+}
+
+impl CatchUps {
+    pub(super) fn next_deadline_ms(&self) -> Option<u64> {
+        self.reads.values().map(|read| read.deadline_ms).min()
+    }
+
+    /// A connection ended: it learns no more.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.learners.remove(&session);
+        self.reads.retain(|_, read| read.learner != session);
+        self.stalled.retain(|read| read.learner != session);
+    }
+}
+
+impl Coordinator {
+    pub(super) fn lead_member(&mut self, member: &MemberId) {
+        let Some(link) = self.members.link_mut(member) else { return };
+        link.catching_up = true;
+        let (session, from) = (link.session, link.version);
+        self.lead(session, HolderId::Replicator(member.clone()), from);
+    }
+
+    pub(super) fn lead_app_server(&mut self, session: SessionId, from: Version) {
+        if let Some(id) = self.app_servers.id(session).cloned() {
+            self.lead(session, HolderId::AppServer(id), from);
+        }
+    }
+
+    fn lead(&mut self, session: SessionId, learner: HolderId, from: Version) {
+        let (version, root, round) = (self.state.version, self.state.manifest.root(), self.state.last_decision);
+        let (target, catch_up) = (CatchUpTarget { version, root, round }, self.catch_ups.next_catch_up);
+        self.catch_ups.next_catch_up = CatchUpId(catch_up.0 + 1);
+        let manifest = self.state.manifest.clone();
+        self.catch_ups.learners.insert(session, Guide { catch_up, manifest, files_sent: 0 });
+        self.happened(ClusterEvent::CatchUpStarted { learner, from, to: version });
+        self.say_to_learner(session, ToLearner::Compare { catch_up, target });
+    }
+
+    pub(super) fn handle_learner(&mut self, session: SessionId, message: FromLearner) {
+        let Some(guide) = self.catch_ups.learners.get(&session) else { return };
+        match message {
+            FromLearner::Buckets { catch_up, sums } if catch_up == guide.catch_up => self.send_entries(session, &sums),
+            FromLearner::Fetch { catch_up, files } if catch_up == guide.catch_up => {
+                self.fetch(session, catch_up, files)
+            }
+            FromLearner::CaughtUp { catch_up, version, root } if catch_up == guide.catch_up => {
+                self.end_catch_up(session, version, root);
+            }
+            FromLearner::Buckets { .. } | FromLearner::Fetch { .. } | FromLearner::CaughtUp { .. } => {}
+        }
+    }
+
+    fn send_entries(&mut self, session: SessionId, sums: &[SetDigest]) {
+        let Some(guide) = self.catch_ups.learners.get(&session) else { return };
+        let catch_up = guide.catch_up;
+        let mut messages = vec![Vec::new()];
+        let mut entries = 0;
+        for bucket in guide.manifest.differing_buckets(sums) {
+            let bucket = guide.manifest.bucket_entries(bucket);
+            entries += bucket.entries.len();
+            if entries > ENTRIES_MAX {
+                entries = bucket.entries.len();
+                messages.push(Vec::new());
+            }
+            messages.last_mut().expect("there is always a message to fill").push(bucket);
+        }
+        let last_index = messages.len() - 1;
+        for (index, buckets) in messages.into_iter().enumerate() {
+            self.say_to_learner(session, ToLearner::Entries { catch_up, buckets, last: index == last_index });
+        }
+    }
+
+    fn end_catch_up(&mut self, session: SessionId, version: Version, root: SetDigest) {
+        let Some(guide) = self.catch_ups.learners.remove(&session) else { return };
+        let Some(learner) = self.holder_of(session) else { return };
+        self.happened(ClusterEvent::CatchUpEnded { learner: learner.clone(), version, files: guide.files_sent });
+        if let HolderId::Replicator(member) = learner {
+            self.members.settle(&member);
+            if let Some(link) = self.members.link_mut(&member) {
+                (link.version, link.root, link.catching_up) = (version, root, false);
+                link.hello.standing = protocol::Standing::Trusted;
+            }
+            self.settle(&member);
+        }
+    }
+
+    fn fetch(&mut self, learner: SessionId, catch_up: CatchUpId, wanted: Vec<WantedFile>) {
+        let (found, tried) = (HashMap::new(), BTreeSet::new());
+        self.read(Read { learner, catch_up, wanted, found, tried, asked: None, deadline_ms: 0 });
+    }
+
+    /// Asks the next source; gives what was found when there is none left.
+    fn read(&mut self, mut read: Read) {
+        let missing = read.missing();
+        let source = self.members.level().find(|(member, _)| !read.tried.contains(*member));
+        match source.map(|(member, link)| (member.clone(), link.session)) {
+            Some((member, session)) if !missing.is_empty() => {
+                let request = self.catch_ups.next_request;
+                self.catch_ups.next_request = RequestId(request.0 + 1);
+                read.tried.insert(member);
+                read.asked = Some(session);
+                read.deadline_ms = self.now.monotonic_ms + self.settings.holder_timeout_ms;
+                self.catch_ups.reads.insert(request, read);
+                self.say(
+                    session,
+                    ToReplicator::Files(HolderRequest::ReadFiles { request, files: missing, anywhere: true }),
+                );
+            }
+            None if read.tried.is_empty() && !missing.is_empty() => self.catch_ups.stalled.push(read),
+            _ => {
+                let (session, catch_up) = (read.learner, read.catch_up);
+                if let Some(guide) = self.catch_ups.learners.get_mut(&session) {
+                    guide.files_sent += read.found.len() as u64;
+                }
+                self.say_to_learner(session, ToLearner::Files { catch_up, files: read.into_files() });
+            }
+        }
+    }
+
+    /// Somebody is level now: reads that found nobody to ask begin.
+    pub(super) fn retry_stalled_reads(&mut self) {
+        for read in std::mem::take(&mut self.catch_ups.stalled) {
+            self.read(read);
+        }
+    }
+
+    /// A source is gone: what it was asked is asked of the next one.
+    pub(super) fn retry_reads(&mut self, source: SessionId) {
+        self.move_reads(|read| read.asked == Some(source));
+    }
+
+    pub(super) fn give_up_late_reads(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        self.move_reads(|read| read.deadline_ms <= now_ms);
+    }
+
+    fn move_reads(&mut self, which: impl Fn(&Read) -> bool) {
+        let moved: Vec<_> =
+            self.catch_ups.reads.iter().filter(|(_, read)| which(read)).map(|(request, _)| *request).collect();
+        for request in moved {
+            if let Some(read) = self.catch_ups.reads.remove(&request) {
+                self.read(read);
+            }
+        }
+    }
+
+    pub(super) fn handle_files(&mut self, session: SessionId, answer: HolderAnswer) {
+        let request = answer.request();
+        if self.catch_ups.reads.get(&request).is_none_or(|read| read.asked != Some(session)) {
+            if let Some(holder) = self.holder_of(session) {
+                self.handle_holder(&holder, answer);
+            }
+            return;
+        }
+        let Some(mut read) = self.catch_ups.reads.remove(&request) else { return };
+        if let HolderAnswer::FilesRead { files, .. } = answer {
+            read.found.extend(files.into_iter().filter_map(|file| file.content.map(|content| (file.wanted, content))));
+        }
+        self.read(read);
+    }
+
+    fn holder_of(&self, session: SessionId) -> Option<HolderId> {
+        match self.parties.get(&session)? {
+            Party::Replicator(member) => Some(HolderId::Replicator(member.clone())),
+            Party::AppServer => self.app_servers.id(session).cloned().map(HolderId::AppServer),
+            Party::Unknown => None,
+        }
+    }
+
+    fn say_to_learner(&mut self, session: SessionId, message: ToLearner) {
+        if self.app_servers.contains(session) {
+            self.tell(session, ToAppServer::CatchUp(message));
+        } else {
+            self.say(session, ToReplicator::CatchUp(message));
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! From a connection to a member that is level: hellos, epochs, and rounds in doubt.
+//!
+//! ```text
+//!   hello -> (new memory: view durable) -> welcome -> epoch accepted -> in-doubt round settled -> behind?  catch-up
+//!                                                                                              -> level?   confirm -> takes part
+//! ```
+
+use super::members::MemberLink;
+use super::{Coordinator, CoordinatorRecord, Mandate, Party, SessionId, Then, Verdict};
+use protocol::{
+    ClusterEvent, HolderId, Incarnation, MemberId, PROTOCOL_VERSION, PreparedRound, ReplicatorHello, RoundId,
+    SetDigest, Standing, ToCoordinator, ToReplicator, Version,
+};
+
+impl Coordinator {
+    pub(super) fn greet_replicator(&mut self, session: SessionId, hello: ReplicatorHello) {
+        self.parties.insert(session, Party::Unknown);
+        if let Some(reason) = self.reason_to_refuse(&hello) {
+            self.happened(ClusterEvent::MemberRefused { member: hello.member, reason: reason.clone() });
+            self.say(session, ToReplicator::Refuse { reason: reason.clone() });
+            self.close(session, reason);
+            return;
+        }
+        if let Some(reason) = self.sign_of_staleness(&hello) {
+            self.need_recovery(reason);
+        }
+        let (member, incarnation) = (hello.member.clone(), hello.incarnation);
+        let (version, in_doubt) = (hello.version, hello.prepared.map(|prepared| prepared.round));
+        let known = self.state.view.member(&member).and_then(|member| member.incarnation);
+        let evidence = known.is_none_or(|known| known == incarnation);
+        let replaced = self.members.connect(MemberLink::new(session, hello, evidence, self.now.unix_ms));
+        if let Some(replaced) = replaced {
+            self.parties.remove(&replaced.session);
+            self.abort_if_participant(&member, "it connected anew");
+            self.close(replaced.session, format!("{member} connected anew"));
+        }
+        self.parties.insert(session, Party::Replicator(member.clone()));
+        self.happened(ClusterEvent::MemberConnected { member: member.clone(), version, in_doubt });
+        if known == Some(incarnation) {
+            self.welcome(&member);
+        } else {
+            self.register(member, incarnation, known.is_some());
+        }
+    }
+
+    fn reason_to_refuse(&self, hello: &ReplicatorHello) -> Option<String> {
+        let ReplicatorHello { member, protocol, cluster, .. } = hello;
+        if self.mandate == Mandate::Taking {
+            return Some("the coordinator is starting; try again".to_owned());
+        }
+        if *protocol != PROTOCOL_VERSION {
+            return Some(format!(
+                "it speaks protocol {protocol}, this coordinator speaks {PROTOCOL_VERSION}; run the same release"
+            ));
+        }
+        if self.state.view.member(member).is_none() {
+            let members: Vec<_> = self.state.view.members.iter().map(|member| member.id.as_str()).collect();
+            return Some(format!("{member} is not a member; the members are {}", members.join(", ")));
+        }
+        let foreign = cluster.is_some_and(|cluster| cluster != self.state.cluster);
+        if foreign && self.state.version > Version::ZERO {
+            return Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster));
+        }
+        let other = self.members.link(member).is_some_and(|link| link.hello.incarnation != hello.incarnation);
+        other.then(|| format!("another process is connected as {member}; stop one of the two"))
+    }
+
+    /// Rule NoStaleCoordinator: whoever knows more than this log shows that the log is not the newest.
+    fn sign_of_staleness(&self, hello: &ReplicatorHello) -> Option<String> {
+        let ReplicatorHello { member, .. } = hello;
+        let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
+        if foreign && hello.epoch > protocol::Epoch::ZERO {
+            return Some(format!(
+                "{member} holds version {} of a cluster that this coordinator's log knows nothing of",
+                hello.version
+            ));
+        }
+        self.newer_than_log(member.as_str(), hello.epoch, hello.coordinator, hello.version).or_else(|| {
+            let prepared = hello.prepared.filter(|prepared| prepared.base_version > self.state.version)?;
+            Some(format!(
+                "{member} has prepared round {} on version {}, the log ends at version {}",
+                prepared.round, prepared.base_version, self.state.version
+            ))
+        })
+    }
+
+    /// What somebody reports that this coordinator's log should know, and does not.
+    pub(super) fn newer_than_log(
+        &self,
+        who: &str,
+        epoch: protocol::Epoch,
+        coordinator: Option<protocol::CoordinatorId>,
+        version: Version,
+    ) -> Option<String> {
+        let rival =
+            epoch == self.epoch && coordinator.is_some_and(|coordinator| coordinator != self.identity.coordinator);
+        if epoch > self.epoch || rival {
+            Some(format!("{who} has accepted epoch {epoch} of another coordinator; this one has epoch {}", self.epoch))
+        } else if version > self.state.version {
+            Some(format!("{who} is at version {version}, the log ends at version {}", self.state.version))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn need_recovery(&mut self, reason: String) {
+        if !matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            self.happened(ClusterEvent::RecoveryNeeded { reason: reason.clone() });
+            self.mandate = Mandate::NeedsRecovery { reason };
+        }
+    }
+
+    /// A memory that the view does not know is made part of it before it is spoken to (rules NoAmnesia and ViewDurable).
+    fn register(&mut self, member: MemberId, incarnation: Incarnation, replaces: bool) {
+        let mut view = self.state.view.clone();
+        view.number = view.number.next();
+        if let Some(one) = view.members.iter_mut().find(|one| one.id == member) {
+            one.incarnation = Some(incarnation);
+        }
+        let reason = if replaces {
+            format!("{member} came back without its memory.")
+        } else {
+            format!("{member} is seen for the first time.")
+        };
+        self.happened(ClusterEvent::ViewChanged { view: view.number, reason: reason.clone() });
+        // A view that is on its way is built upon by the next one; it is used only when it is durable.
+        self.state.view = view.clone();
+        self.append(CoordinatorRecord::ViewChanged { view, reason }, Then::ViewInForce { member });
+    }
+
+    pub(super) fn welcome(&mut self, member: &MemberId) {
+        if let Some(link) = self.members.link(member) {
+            let (session, data_key) = (link.session, self.identity.data_key.clone());
+            self.say(
+                session,
+                ToReplicator::Welcome { cluster: self.state.cluster, view: self.state.view.number, data_key },
+            );
+        }
+    }
+
+    pub(super) fn handle_member(&mut self, member: &MemberId, session: SessionId, message: ToCoordinator) {
+        match message {
+            ToCoordinator::Hello(_) => self.close(session, "a connection has one hello".to_owned()),
+            ToCoordinator::EpochAccepted { epoch, coordinator } => {
+                if epoch == self.epoch && coordinator == self.identity.coordinator {
+                    self.handle_accepted(member);
+                }
+            }
+            ToCoordinator::EpochRefused { epoch, coordinator } => {
+                if let Some(reason) = self.newer_than_log(member.as_str(), epoch, coordinator, Version::ZERO) {
+                    self.need_recovery(reason);
+                }
+            }
+            ToCoordinator::Vote { round, vote, credit_bytes } => self.handle_vote(member, round, vote, credit_bytes),
+            ToCoordinator::Acknowledge { settled, version, root } => {
+                self.handle_acknowledge(member, settled, version, root)
+            }
+            ToCoordinator::Credit { credit_bytes } => {
+                if let Some(link) = self.members.link_mut(member) {
+                    link.credit_bytes = credit_bytes;
+                }
+                self.start_round();
+            }
+            ToCoordinator::CatchUp(message) => self.handle_learner(session, message),
+            ToCoordinator::Files(answer) => self.handle_files(session, answer),
+        }
+    }
+
+    fn handle_accepted(&mut self, member: &MemberId) {
+        if let Some(link) = self.members.link_mut(member) {
+            link.accepted = true;
+        }
+        self.open_if_majority_accepted();
+        self.settle(member);
+        self.start_round();
+    }
+
+    /// Rule EpochFence: an epoch is open once a majority of the registered members has made it durable.
+    fn open_if_majority_accepted(&mut self) {
+        let members = self.members.accepted();
+        if self.mandate == Mandate::Opening && members.len() >= self.state.view.majority() {
+            self.mandate = Mandate::Open;
+            self.happened(ClusterEvent::EpochOpened { members });
+            for member in self.members.names() {
+                self.settle(&member);
+            }
+        }
+    }
+
+    /// Brings a member one step nearer to taking part: first its round in doubt, then its state.
+    pub(super) fn settle(&mut self, member: &MemberId) {
+        let Some(link) = self.members.link(member).filter(|link| link.accepted && !link.level) else { return };
+        if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            return;
+        }
+        let (session, prepared, catching_up) = (link.session, link.prepared, link.catching_up);
+        let holds = (link.version, link.root);
+        let lost = link.hello.standing == Standing::Lost && self.state.version > Version::ZERO;
+        if let Some(prepared) = prepared {
+            self.settle_in_doubt(member, session, prepared);
+        } else if holds == (self.state.version, self.state.manifest.root()) && !lost {
+            if let Some(link) = self.members.link_mut(member) {
+                link.confirming = true;
+            }
+            self.say(session, ToReplicator::Confirm { version: holds.0, root: holds.1 });
+        } else if !catching_up && self.mandate == Mandate::Open {
+            self.lead_member(member);
+        }
+    }
+
+    fn settle_in_doubt(&mut self, member: &MemberId, session: SessionId, prepared: PreparedRound) {
+        let round = prepared.round;
+        if self.round.as_ref().is_some_and(|in_flight| in_flight.id == round) {
+            return; // Undecided: it is told with the others.
+        }
+        match self.state.retained.verdict(round) {
+            Verdict::Committed(decision) => {
+                let message = decision.commit_message();
+                self.say(session, message);
+                self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: true });
+            }
+            // Presumed abort holds only for a coordinator that is sure of its log: once its epoch is open.
+            Verdict::NoDecision if self.mandate == Mandate::Open => {
+                self.say(session, ToReplicator::Abort { round });
+                self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: false });
+            }
+            Verdict::MayBeForgotten if self.mandate == Mandate::Open => self.lead_member(member),
+            Verdict::NoDecision | Verdict::MayBeForgotten => {}
+        }
+    }
+
+    fn handle_acknowledge(&mut self, member: &MemberId, settled: RoundId, version: Version, root: SetDigest) {
+        let Some(link) = self.members.link_mut(member) else { return };
+        (link.version, link.root) = (version, root);
+        let in_doubt_ended = link.prepared.is_some_and(|prepared| prepared.round <= settled);
+        if in_doubt_ended {
+            self.members.settle(member);
+        }
+        let is_current = (version, root) == (self.state.version, self.state.manifest.root());
+        let Some(link) = self.members.link_mut(member) else { return };
+        if link.confirming && !link.level && is_current {
+            (link.level, link.catching_up, link.evidence) = (true, false, true);
+            self.happened(ClusterEvent::MemberLevel { member: member.clone(), version });
+            self.open_if_majority_accepted();
+            self.retry_stalled_reads();
+        } else if !link.level {
+            self.settle(member);
+        }
+        self.forget_acknowledged();
+        self.start_round();
+    }
+
+    /// Rule SafeTrim: a decision is forgotten only when every participant holds it durably, or is somebody else by now.
+    pub(super) fn forget_acknowledged(&mut self) {
+        let (members, view) = (&self.members, &self.state.view);
+        let acknowledged = |member: &MemberId| -> Option<Version> {
+            view.member(member)?;
+            Some(members.link(member).filter(|link| link.evidence).map_or(Version::ZERO, |link| link.version))
+        };
+        for round in self.state.retained.forget(acknowledged) {
+            self.happened(ClusterEvent::RoundEnded { round });
+        }
+    }
+
+    pub(super) fn lose_member(&mut self, member: &MemberId, reason: &str) {
+        self.members.disconnect(member, reason.to_owned());
+        self.happened(ClusterEvent::MemberDisconnected { member: member.clone(), reason: reason.to_owned() });
+        self.abort_if_participant(member, reason);
+        self.lose_holder(&HolderId::Replicator(member.clone()), reason);
+    }
+}

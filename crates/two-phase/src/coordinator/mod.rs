@@ -1,0 +1,308 @@
+//! The coordinator's half of the protocol: it forms rounds, counts votes, decides, and brings level who is behind.
+//!
+//! ```text
+//!   changes wait --form--> Preparing --all commit--> Deciding --record durable--> told: commit
+//!        ^                     |
+//!        '---- tried again ----+--abort vote, silence, disconnection--> told: abort (no record)
+//! ```
+//!
+//! One round is in flight at a time; everything that waits goes into the next one. The driver feeds events in (`handle_*`) and
+//! drains [`Coordinator::take_effects`]; it decides nothing.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `greeting` | hellos, epochs, in-doubt rounds: from a connection to a member that is level |
+//! | `rounds` | from waiting changes to a decision |
+//! | `requests` | what app-servers ask for |
+//! | `catch_ups` | leading learners, reading files from sources |
+//! | `restorations` | running restores (`crate::restoration`) |
+//! | `state`, `record`, `decision`, `answers` | what the log says |
+
+mod answers;
+mod app_servers;
+mod catch_ups;
+mod decision;
+mod effect;
+mod greeting;
+mod members;
+mod record;
+mod requests;
+mod restorations;
+mod round;
+mod rounds;
+mod settings;
+mod state;
+mod status;
+mod waiting;
+
+pub use answers::{Answers, Known};
+pub use decision::{LoggedDecision, RetainedDecisions, Verdict};
+pub use effect::{CoordinatorEffect, SessionId};
+pub use record::{CoordinatorRecord, DecidedChange, Decision};
+pub use settings::CoordinatorSettings;
+pub use state::{CoordinatorHeader, CoordinatorState, ImpossibleRecord};
+
+use crate::restoration::Restoration;
+use crate::{AwaitingDurable, LogSequence, Now, SyncWhen};
+use app_servers::AppServers;
+use catch_ups::CatchUps;
+use members::Members;
+use protocol::{
+    ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RoundNumber, ToAppServer,
+    ToCoordinator, ToReplicator,
+};
+use round::{Round, Stage};
+use std::collections::HashMap;
+use waiting::Waiting;
+
+/// Whether this coordinator may run rounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mandate {
+    /// Its epoch is on its way to the disk.
+    Taking,
+    /// A majority has not accepted its epoch yet.
+    Opening,
+    /// It may run rounds.
+    Open,
+    /// It is not sure of its log and presumes nothing (rule NoStaleCoordinator).
+    NeedsRecovery {
+        /// What it found, for people.
+        reason: String,
+    },
+}
+
+/// Who this coordinator is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinatorIdentity {
+    /// This start of it.
+    pub coordinator: CoordinatorId,
+    /// The cluster's data key, as replicators are told it.
+    pub data_key: String,
+}
+
+#[derive(Debug)]
+enum Then {
+    EpochTaken,
+    ViewInForce { member: MemberId },
+    Decided(Box<Decision>, LogSequence),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Party {
+    Unknown,
+    Replicator(MemberId),
+    AppServer,
+}
+
+/// A coordinator without its disk and its network.
+#[derive(Debug)]
+pub struct Coordinator {
+    identity: CoordinatorIdentity,
+    settings: CoordinatorSettings,
+    epoch: Epoch,
+    state: CoordinatorState,
+    mandate: Mandate,
+    parties: HashMap<SessionId, Party>,
+    members: Members,
+    app_servers: AppServers,
+    waiting: Waiting,
+    round: Option<Round>,
+    last_round: Option<Parent>,
+    next_number: RoundNumber,
+    awaiting: AwaitingDurable<Then>,
+    catch_ups: CatchUps,
+    restoration: Option<Restoration>,
+    effects: Vec<CoordinatorEffect>,
+    now: Now,
+}
+
+impl Coordinator {
+    /// A coordinator that starts on what its log says. It takes the next epoch; nobody is spoken to before that is durable.
+    #[must_use]
+    pub fn start(
+        identity: CoordinatorIdentity,
+        settings: CoordinatorSettings,
+        state: CoordinatorState,
+        last: LogSequence,
+        now: Now,
+    ) -> Self {
+        let epoch = state.epoch.next();
+        let last_round = (state.last_decision != protocol::RoundId::ZERO)
+            .then_some(Parent { round: state.last_decision, outcome: protocol::Outcome::Committed });
+        let record = CoordinatorRecord::EpochTaken { epoch, coordinator: identity.coordinator, cluster: state.cluster };
+        let mut coordinator = Self {
+            identity,
+            settings,
+            epoch,
+            state,
+            mandate: Mandate::Taking,
+            parties: HashMap::new(),
+            members: Members::default(),
+            app_servers: AppServers::default(),
+            waiting: Waiting::default(),
+            round: None,
+            last_round,
+            next_number: RoundNumber(1),
+            awaiting: AwaitingDurable::after(last),
+            catch_ups: CatchUps::default(),
+            restoration: None,
+            effects: Vec::new(),
+            now,
+        };
+        coordinator.append(record, Then::EpochTaken);
+        coordinator
+    }
+
+    // What it knows.
+
+    /// What its log says.
+    #[must_use]
+    pub fn state(&self) -> &CoordinatorState {
+        &self.state
+    }
+
+    /// Its epoch.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// This start of it.
+    #[must_use]
+    pub fn coordinator(&self) -> CoordinatorId {
+        self.identity.coordinator
+    }
+
+    /// Whether it may run rounds.
+    #[must_use]
+    pub fn mandate(&self) -> &Mandate {
+        &self.mandate
+    }
+
+    /// Number of changes that wait for a round.
+    #[must_use]
+    pub fn changes_waiting(&self) -> usize {
+        self.waiting.changes()
+    }
+
+    /// A checkpoint's place in the log; none while a record is not durable.
+    #[must_use]
+    pub fn checkpoint_sequence(&self) -> Option<LogSequence> {
+        (self.awaiting.last_durable() == self.awaiting.last_appended()).then(|| self.awaiting.last_durable())
+    }
+
+    /// The oldest record that must stay in the log beside a checkpoint: the answers of the retention time, and decisions that
+    /// somebody has not acknowledged, which are never older (rule SafeTrim).
+    #[must_use]
+    pub fn oldest_record_needed(&self) -> Option<LogSequence> {
+        self.state.answers.oldest()
+    }
+
+    /// When [`Coordinator::handle_timer`] is due at the latest, in milliseconds of the monotonic clock.
+    #[must_use]
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        let round = self.round.as_ref().filter(|round| round.stage == Stage::Preparing).map(|round| round.deadline_ms);
+        let oldest = self.waiting.oldest_arrival_ms().map(|arrived| arrived + self.settings.change_wait_ms);
+        let pauses =
+            self.members.links().map(|(_, link)| link.paused_until_ms).filter(|until| *until > self.now.monotonic_ms);
+        let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
+        [round, oldest, self.catch_ups.next_deadline_ms(), restoration].into_iter().flatten().chain(pauses).min()
+    }
+
+    /// What the driver is to do, in order.
+    pub fn take_effects(&mut self) -> Vec<CoordinatorEffect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    // What happens.
+
+    /// A message of a replicator.
+    pub fn handle_replicator(&mut self, session: SessionId, message: ToCoordinator, now: Now) {
+        self.now = now;
+        match (self.parties.get(&session).cloned(), message) {
+            (None | Some(Party::Unknown), ToCoordinator::Hello(hello)) => self.greet_replicator(session, hello),
+            (Some(Party::Replicator(member)), message) => self.handle_member(&member, session, message),
+            _ => self.close(session, "the first message of a connection is a hello".to_owned()),
+        }
+    }
+
+    /// A message of an app-server.
+    pub fn handle_app_server(&mut self, session: SessionId, message: FromAppServer, now: Now) {
+        self.now = now;
+        match (self.parties.get(&session).cloned(), message) {
+            (None | Some(Party::Unknown), FromAppServer::Hello(hello)) => self.greet_app_server(session, hello),
+            (Some(Party::AppServer), message) => self.handle_request(session, message),
+            _ => self.close(session, "the first message of a connection is a hello".to_owned()),
+        }
+    }
+
+    /// A connection ended.
+    pub fn handle_disconnected(&mut self, session: SessionId, reason: &str, now: Now) {
+        self.now = now;
+        self.catch_ups.forget(session);
+        match self.parties.remove(&session) {
+            Some(Party::Replicator(member)) => self.lose_member(&member, reason),
+            Some(Party::AppServer) => self.lose_app_server(session, reason),
+            Some(Party::Unknown) | None => {}
+        }
+        self.retry_reads(session);
+    }
+
+    /// All records up to `through` are durable.
+    pub fn handle_durable(&mut self, through: LogSequence, now: Now) {
+        self.now = now;
+        for then in self.awaiting.durable(through) {
+            match then {
+                Then::EpochTaken => self.mandate = Mandate::Opening,
+                Then::ViewInForce { member } => self.welcome(&member),
+                Then::Decided(decision, sequence) => self.tell_decision(*decision, sequence),
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timer(&mut self, now: Now) {
+        self.now = now;
+        self.close_late_vote();
+        self.give_up_late_reads();
+        self.hurry_restoration();
+        self.refuse_those_who_waited_too_long();
+        self.state.answers.expire(now.monotonic_ms, self.settings.answer_retention_ms);
+        self.start_round();
+    }
+
+    // How it speaks.
+
+    fn append(&mut self, record: CoordinatorRecord, then: Then) {
+        let sequence = self.awaiting.append(then);
+        self.effects.push(CoordinatorEffect::Append { sequence, record, sync: SyncWhen::Now });
+    }
+
+    fn say(&mut self, session: SessionId, message: ToReplicator) {
+        self.say_to_all(vec![session], message);
+    }
+
+    fn say_to_all(&mut self, sessions: Vec<SessionId>, message: ToReplicator) {
+        let message = FromCoordinator { epoch: self.epoch, coordinator: self.identity.coordinator, message };
+        self.effects.push(CoordinatorEffect::ToReplicators { sessions, message });
+    }
+
+    fn tell(&mut self, session: SessionId, message: ToAppServer) {
+        self.tell_all(vec![session], message);
+    }
+
+    fn tell_all(&mut self, sessions: Vec<SessionId>, message: ToAppServer) {
+        if !sessions.is_empty() {
+            let message = FromCoordinator { epoch: self.epoch, coordinator: self.identity.coordinator, message };
+            self.effects.push(CoordinatorEffect::ToAppServers { sessions, message });
+        }
+    }
+
+    fn happened(&mut self, event: ClusterEvent) {
+        self.effects.push(CoordinatorEffect::Happened(event));
+    }
+
+    fn close(&mut self, session: SessionId, reason: String) {
+        self.effects.push(CoordinatorEffect::Close { session, reason });
+    }
+}

@@ -1,0 +1,143 @@
+//! What app-servers ask for: to be let in, to have changes committed, to be told something.
+
+use super::waiting::{Arrival, Requester};
+use super::{Coordinator, Mandate, Party, SessionId};
+use protocol::{
+    AppServerHello, ChangeId, ChangeState, FromAppServer, HolderId, LabAction, PROTOCOL_VERSION, Query, QueryAnswer,
+    Refusal, RequestId, Submission, SubmissionAnswer, ToAppServer, ToReplicator, Version,
+};
+
+impl Coordinator {
+    pub(super) fn greet_app_server(&mut self, session: SessionId, hello: AppServerHello) {
+        self.parties.insert(session, Party::Unknown);
+        if let Some(reason) = self.reason_to_refuse_app_server(&hello) {
+            self.tell(session, ToAppServer::Refuse { reason: reason.clone() });
+            self.close(session, reason);
+            return;
+        }
+        // An app-server shows only what was committed, so that it is a witness too (rule NoStaleCoordinator).
+        let who = hello.app_server.as_str();
+        if let Some(reason) = self.newer_than_log(who, hello.epoch, hello.coordinator, hello.version) {
+            self.need_recovery(reason);
+        }
+        if let Some(replaced) = self.app_servers.connect(session, hello.app_server.clone()) {
+            self.parties.remove(&replaced);
+            self.close(replaced, format!("{} connected anew", hello.app_server));
+        }
+        self.parties.insert(session, Party::AppServer);
+        self.tell(session, ToAppServer::Welcome { cluster: self.state.cluster, lab: self.settings.lab });
+        if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            return;
+        }
+        self.app_servers.follow(session);
+        let (version, root) = (self.state.version, self.state.manifest.root());
+        if (hello.version, hello.root) == (version, root) {
+            self.tell(session, ToAppServer::Confirm { version, root });
+        } else {
+            self.lead_app_server(session, hello.version);
+        }
+    }
+
+    fn reason_to_refuse_app_server(&self, hello: &AppServerHello) -> Option<String> {
+        let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
+        if self.mandate == Mandate::Taking {
+            Some("the coordinator is starting; try again".to_owned())
+        } else if hello.protocol != PROTOCOL_VERSION {
+            Some(format!(
+                "it speaks protocol {}, this coordinator speaks {PROTOCOL_VERSION}; run the same release",
+                hello.protocol
+            ))
+        } else if foreign && self.state.version > Version::ZERO {
+            Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn handle_request(&mut self, session: SessionId, message: FromAppServer) {
+        match message {
+            FromAppServer::Hello(_) => self.close(session, "a connection has one hello".to_owned()),
+            FromAppServer::Submit { request, submission } => self.submit(session, request, submission),
+            FromAppServer::Ask { request, query } => {
+                if let Some(answer) = self.answer_query(&query) {
+                    self.tell(session, ToAppServer::Told { request, answer });
+                }
+            }
+            FromAppServer::Lab { request, action } => {
+                let refused = self.lab(action);
+                self.tell(session, ToAppServer::Done { request, refused });
+            }
+            FromAppServer::FollowEvents { follow } => self.app_servers.want_events(session, follow),
+            FromAppServer::CatchUp(message) => self.handle_learner(session, message),
+            FromAppServer::Files(answer) => self.handle_files(session, answer),
+            FromAppServer::Restore { request, restoration, dry_run } => {
+                self.start_restoration(session, request, restoration, dry_run);
+            }
+        }
+    }
+
+    pub(super) fn lose_app_server(&mut self, session: SessionId, reason: &str) {
+        if let Some(id) = self.app_servers.id(session).cloned() {
+            self.app_servers.remove(session);
+            self.lose_holder(&HolderId::AppServer(id), reason);
+        }
+    }
+
+    fn submit(&mut self, session: SessionId, request: RequestId, submission: Submission) {
+        let requester = Requester { session, request };
+        let answer = match &self.mandate {
+            Mandate::NeedsRecovery { .. } => {
+                let reason = self.why_no_round().unwrap_or_default();
+                SubmissionAnswer::Refused { refusal: Refusal::NoQuorum { reason, retry_after_ms: 60_000 } }
+            }
+            _ => {
+                let (answers, now_ms) = (&self.state.answers, self.now.monotonic_ms);
+                match self.waiting.arrive(submission, requester, answers, &self.settings, now_ms) {
+                    Arrival::Waits => return self.start_round(),
+                    Arrival::Done(answers) => SubmissionAnswer::Committed { answers },
+                    Arrival::Refused(refusal) => SubmissionAnswer::Refused { refusal },
+                }
+            }
+        };
+        self.tell(session, ToAppServer::Answered { request, answer });
+    }
+
+    /// Answers what the core knows; none for what the driver knows (rounds that ended, reports that are kept).
+    fn answer_query(&self, query: &Query) -> Option<QueryAnswer> {
+        match query {
+            Query::Change { change } => Some(QueryAnswer::Change { state: self.change_state(change) }),
+            Query::Cluster => Some(QueryAnswer::Cluster { status: self.status() }),
+            Query::Rounds { .. } | Query::Round { .. } | Query::Restorations | Query::Restoration { .. } => None,
+        }
+    }
+
+    /// Rule HonestAnswer: "not known" is said only by a coordinator that is sure of its log.
+    fn change_state(&self, change: &ChangeId) -> ChangeState {
+        if let Some(answer) = self.state.answers.answer(change) {
+            ChangeState::Committed(answer)
+        } else if self.waiting.is_active(change) {
+            ChangeState::Pending
+        } else if self.mandate == Mandate::Open {
+            ChangeState::NotKnown
+        } else {
+            ChangeState::Unknown
+        }
+    }
+
+    fn lab(&mut self, action: LabAction) -> Option<String> {
+        if !self.settings.lab {
+            return Some("the cluster does not run with the lab; start it with --lab".to_owned());
+        }
+        match action {
+            LabAction::VoteAbort { member, reason } => match self.members.link(&member).map(|link| link.session) {
+                Some(session) => {
+                    self.say(session, ToReplicator::VoteAbortNext { reason });
+                    None
+                }
+                None => Some(format!("{member} is not connected")),
+            },
+            // The driver has seen it first: points to die at are in its code.
+            LabAction::CrashAt { .. } => None,
+        }
+    }
+}

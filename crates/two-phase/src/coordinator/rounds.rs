@@ -1,0 +1,283 @@
+//! From waiting changes to a decision: forms a round, counts its votes, decides, tells.
+
+use super::round::{Aftermath, Round, Stage, Tally};
+use super::waiting::{Formed, Queued};
+use super::{Coordinator, CoordinatorRecord, DecidedChange, Decision, LoggedDecision, Mandate, SessionId, Then};
+use crate::LogSequence;
+use protocol::{
+    ClusterEvent, CommitRule, CommittedAnswer, CommittedChange, CommittedRound, MemberId, Outcome, Parent, Participant,
+    Prepare, Refusal, RoundId, SubmissionAnswer, ToAppServer, ToReplicator, Vote, VoteReport,
+};
+use std::collections::HashMap;
+
+impl Coordinator {
+    /// Why no round can be run now; none if one can.
+    #[must_use]
+    pub fn why_no_round(&self) -> Option<String> {
+        match &self.mandate {
+            Mandate::NeedsRecovery { reason } => {
+                return Some(format!(
+                    "the coordinator is not sure of its log and presumes nothing: {reason}; run `concordance recover`"
+                ));
+            }
+            Mandate::Taking => return Some("the coordinator is starting".to_owned()),
+            Mandate::Opening => {
+                let (accepted, majority) = (self.members.accepted().len(), self.state.view.majority());
+                return Some(format!(
+                    "{accepted} of the {majority} replicators that are needed have accepted this coordinator"
+                ));
+            }
+            Mandate::Open => {}
+        }
+        let obstacles: Vec<_> = self.state.view.members.iter().filter_map(|member| self.obstacle(&member.id)).collect();
+        (!obstacles.is_empty()).then(|| obstacles.join("; "))
+    }
+
+    fn obstacle(&self, member: &MemberId) -> Option<String> {
+        match self.members.link(member) {
+            None => Some(format!("{member} is not connected")),
+            Some(link) => link.obstacle(self.now.monotonic_ms).map(|obstacle| format!("{member} {obstacle}")),
+        }
+    }
+
+    /// Whether a round can be run now: what [`Coordinator::why_no_round`] says, without the words.
+    fn can_run_round(&self) -> bool {
+        self.mandate == Mandate::Open
+            && self.state.view.members.iter().all(|member| self.obstacle(&member.id).is_none())
+    }
+
+    /// Starts the next round, if there is something for it and it can be run. Everything that waits goes into it.
+    pub(super) fn start_round(&mut self) {
+        while self.round.is_none() && !self.waiting.is_empty() && self.can_run_round() {
+            let Formed { members, refused, done } =
+                self.waiting.form(&self.state.manifest, &self.state.answers, &self.settings);
+            for (queued, refusal) in refused {
+                self.answer(queued, SubmissionAnswer::Refused { refusal });
+            }
+            for queued in done {
+                let answers = queued.answers(&HashMap::new());
+                self.answer(queued, SubmissionAnswer::Committed { answers });
+            }
+            if !members.is_empty() {
+                self.prepare(members);
+            }
+        }
+    }
+
+    fn prepare(&mut self, members: Vec<Queued>) {
+        let id = RoundId { epoch: self.epoch, number: self.next_number };
+        self.next_number = self.next_number.next();
+        let changes: Vec<_> = members.iter().flat_map(|queued| queued.changes.iter().cloned()).collect();
+        let version = self.state.version.next();
+        let expected_root = self.state.manifest.root_after(&changes, version);
+        let (mut participants, mut sessions) = (Vec::new(), Vec::new());
+        for (member, link) in self.members.level() {
+            participants.push(Participant { id: member.clone(), address: link.hello.address.clone() });
+            sessions.push(link.session);
+        }
+        self.happened(ClusterEvent::RoundStarted {
+            round: id,
+            participants: participants.iter().map(|participant| participant.id.clone()).collect(),
+            changes: changes.len() as u64,
+        });
+        let deadline_ms = self.now.monotonic_ms + self.settings.vote_timeout_ms;
+        let (parent, view) = (self.last_round, self.state.view.number);
+        let round = Round::new(id, parent, version, expected_root, view, participants.clone(), members, deadline_ms);
+        self.round = Some(round);
+        self.say_to_all(
+            sessions,
+            ToReplicator::Prepare(Prepare {
+                round: id,
+                parent,
+                base_version: self.state.version,
+                base_root: self.state.manifest.root(),
+                expected_root,
+                view,
+                participants,
+                rule: CommitRule::DecisionRecord,
+                changes,
+            }),
+        );
+    }
+
+    pub(super) fn handle_vote(&mut self, member: &MemberId, round_id: RoundId, vote: Vote, credit_bytes: u64) {
+        if let Some(link) = self.members.link_mut(member) {
+            link.credit_bytes = credit_bytes;
+        }
+        let Some(round) = self.round.as_mut().filter(|round| round.id == round_id) else { return };
+        let (commit, cause, reason) = match &vote {
+            Vote::Commit => (true, None, None),
+            Vote::Abort { cause } => (false, Some(cause.word().to_owned()), Some(cause.sentence())),
+        };
+        if round.vote(member.clone(), vote) {
+            self.happened(ClusterEvent::VoteReceived {
+                round: round_id,
+                member: member.clone(),
+                commit,
+                cause,
+                reason,
+            });
+            self.conclude_vote();
+        }
+    }
+
+    /// The vote of somebody whose connection ended is not waited for.
+    pub(super) fn abort_if_participant(&mut self, member: &MemberId, reason: &str) {
+        if let Some(round) = &mut self.round {
+            round.lose(member, reason.to_owned());
+            self.conclude_vote();
+        }
+    }
+
+    pub(super) fn close_late_vote(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        let late = |round: &&mut Round| round.stage == Stage::Preparing && round.deadline_ms <= now_ms;
+        let Some(round) = self.round.as_mut().filter(late) else { return };
+        for member in round.close(self.settings.vote_timeout_ms) {
+            // Whoever is silent must introduce itself again, so that what it holds is known.
+            if let Some(session) = self.members.link(&member).map(|link| link.session) {
+                self.close(session, format!("it did not vote within {} ms", self.settings.vote_timeout_ms));
+            }
+        }
+        self.conclude_vote();
+    }
+
+    fn conclude_vote(&mut self) {
+        let Some(round) = self.round.as_ref().filter(|round| round.stage == Stage::Preparing) else { return };
+        match round.tally() {
+            Tally::Open => {}
+            Tally::AllCommit if !round.is_to_be_aborted() => self.decide(),
+            Tally::AllCommit | Tally::Abort => self.abort(),
+        }
+    }
+
+    /// Rule Validity: all voted commit. Rule DurableDecision: the record goes to the disk, and nobody is told before it is there.
+    fn decide(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        round.stage = Stage::Deciding;
+        let decided = |change: &protocol::Change| DecidedChange {
+            path: change.path,
+            digest: change.action.digest(),
+            size: change.action.size(),
+            id: change.id.clone(),
+            fingerprint: change.fingerprint,
+            answer: change.answer.clone(),
+        };
+        let decision = Decision {
+            round: round.id,
+            parent: round.parent,
+            version: round.version,
+            root: round.expected_root,
+            view: round.view,
+            participants: round.participants.iter().map(|participant| participant.id.clone()).collect(),
+            rule: CommitRule::DecisionRecord,
+            changes: round.changes().map(decided).collect(),
+            decided_at_ms: self.now.unix_ms,
+        };
+        let sequence = self.awaiting.last_appended().next();
+        self.append(CoordinatorRecord::Decided(decision.clone()), Then::Decided(Box::new(decision), sequence));
+    }
+
+    /// The decision is durable: everybody is told, and the next round begins.
+    pub(super) fn tell_decision(&mut self, decision: Decision, sequence: LogSequence) {
+        let logged = LoggedDecision::from_log(&decision);
+        let round = self.round.take().expect("a decision is made for the round in flight, which ends only here");
+        let id = decision.round;
+        let answers: HashMap<_, _> =
+            decision.changes.iter().map(|change| (change.id.clone(), change.answer(&decision))).collect();
+        let committed = committed_round(&round, &decision);
+        self.state
+            .apply(CoordinatorRecord::Decided(decision), sequence, self.now.monotonic_ms)
+            .expect("the round was formed on this very state, which no other record can have changed");
+        self.last_round = Some(Parent { round: id, outcome: Outcome::Committed });
+        self.happened(ClusterEvent::RoundCommitted { round: id, version: committed.version });
+        let sessions = self.sessions_to_tell(&round);
+        self.say_to_all(sessions, logged.commit_message());
+        let followers = self.app_servers.following();
+        self.tell_all(followers, ToAppServer::Committed(committed));
+        self.answer_committed(round, &answers);
+        self.start_round();
+    }
+
+    /// Who follows the rounds has just been told of all changes of this one; an answer of their own have only those who need more.
+    fn answer_committed(&mut self, round: Round, answers: &HashMap<protocol::ChangeId, CommittedAnswer>) {
+        let following = self.app_servers.following();
+        for mut queued in round.members {
+            self.waiting.conclude(&mut queued);
+            if queued.done.is_empty() {
+                queued.requesters.retain(|requester| !following.contains(&requester.session));
+            }
+            let answers = queued.answers(answers);
+            self.answer(queued, SubmissionAnswer::Committed { answers });
+        }
+    }
+
+    /// Presumed abort: there is no record of it.
+    fn abort(&mut self) {
+        let Some(round) = self.round.take() else { return };
+        let (id, votes, sessions) = (round.id, round.vote_reports(), self.sessions_to_tell(&round));
+        let Aftermath { aborted, again, unable, reason } = round.into_aftermath();
+        self.last_round = Some(Parent { round: id, outcome: Outcome::Aborted });
+        self.happened(ClusterEvent::RoundAborted { round: id, reason: reason.clone() });
+        self.say_to_all(sessions, ToReplicator::Abort { round: id });
+        for (member, detail) in unable {
+            if let Some(link) = self.members.link_mut(&member) {
+                link.paused_until_ms = self.now.monotonic_ms + self.settings.pause_after_refusal_ms;
+                link.detail = Some(detail);
+            }
+        }
+        self.waiting.put_back(again);
+        self.answer_aborted(aborted, id, &reason, &votes);
+        self.refuse_those_who_waited_too_long();
+        self.start_round();
+    }
+
+    fn answer_aborted(&mut self, aborted: Vec<Queued>, round: RoundId, reason: &str, votes: &[VoteReport]) {
+        for queued in aborted {
+            let (reason, votes) = (reason.to_owned(), votes.to_vec());
+            self.answer(queued, SubmissionAnswer::Aborted { round, reason, votes });
+        }
+    }
+
+    /// Participants that can be spoken to: those who have accepted the epoch on their present connection.
+    fn sessions_to_tell(&self, round: &Round) -> Vec<SessionId> {
+        let links = round.participants.iter().filter_map(|participant| self.members.link(&participant.id));
+        links.filter(|link| link.accepted).map(|link| link.session).collect()
+    }
+
+    /// Changes that found no round in time are refused. They are in no round, and never will be.
+    pub(super) fn refuse_those_who_waited_too_long(&mut self) {
+        let Some(arrived_before_ms) = self.now.monotonic_ms.checked_sub(self.settings.change_wait_ms) else { return };
+        let expired = self.waiting.expire(arrived_before_ms);
+        if expired.is_empty() {
+            return;
+        }
+        let reason = self.why_no_round().unwrap_or_else(|| "no round took it in time".to_owned());
+        for queued in expired {
+            let refusal = Refusal::NoQuorum { reason: reason.clone(), retry_after_ms: self.settings.change_wait_ms };
+            self.answer(queued, SubmissionAnswer::Refused { refusal });
+        }
+    }
+
+    fn answer(&mut self, mut queued: Queued, answer: SubmissionAnswer) {
+        self.waiting.conclude(&mut queued);
+        for requester in queued.requesters {
+            self.tell(requester.session, ToAppServer::Answered { request: requester.request, answer: answer.clone() });
+        }
+    }
+}
+
+fn committed_round(round: &Round, decision: &Decision) -> CommittedRound {
+    let committed = |change: &protocol::Change| CommittedChange {
+        id: change.id.clone(),
+        path: change.path,
+        answer: change.answer.clone(),
+        action: change.action.clone(),
+    };
+    CommittedRound {
+        round: decision.round,
+        version: decision.version,
+        root: decision.root,
+        changes: round.changes().map(committed).collect(),
+    }
+}

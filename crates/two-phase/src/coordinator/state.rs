@@ -1,0 +1,174 @@
+//! What the coordinator knows: a fold over the records of its decision log, and nothing else.
+
+use super::answers::Answers;
+use super::decision::{LoggedDecision, RetainedDecisions};
+use super::{CoordinatorRecord, Decision};
+use crate::{LogSequence, Manifest};
+use protocol::{ClusterId, CoordinatorId, Epoch, RoundId, SetDigest, Version, View};
+use serde::{Deserialize, Serialize};
+
+/// The state of a coordinator.
+#[derive(Debug, Clone)]
+pub struct CoordinatorState {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The highest epoch that this log has taken.
+    pub epoch: Epoch,
+    /// Who took it.
+    pub coordinator: Option<CoordinatorId>,
+    /// The view in force.
+    pub view: View,
+    /// The committed version.
+    pub version: Version,
+    /// The committed files.
+    pub manifest: Manifest,
+    /// The newest committed round.
+    pub last_decision: RoundId,
+    /// Decisions that somebody may still ask for.
+    pub retained: RetainedDecisions,
+    /// Answers that clients may still ask for.
+    pub answers: Answers,
+}
+
+/// The state without manifest, decisions and answers, as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinatorHeader {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The highest epoch taken.
+    pub epoch: Epoch,
+    /// Who took it.
+    pub coordinator: Option<CoordinatorId>,
+    /// The view in force.
+    pub view: View,
+    /// The committed version.
+    pub version: Version,
+    /// The root of the manifest.
+    pub root: SetDigest,
+    /// The newest committed round.
+    pub last_decision: RoundId,
+    /// The mark below which decisions are forgotten.
+    pub forgotten_through: RoundId,
+}
+
+/// A record that cannot follow the state: the log is not one that this program wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImpossibleRecord {
+    /// Rule Order: versions have no gaps.
+    #[error("record {sequence:?} decides version {version}, but the version before it is {before}")]
+    VersionGap {
+        /// The record.
+        sequence: LogSequence,
+        /// The version that it makes.
+        version: Version,
+        /// The version before it.
+        before: Version,
+    },
+    /// The decisions do not lead to the root that they name.
+    #[error("record {sequence:?} decides root {logged}, but its changes lead to {computed}")]
+    RootDiffers {
+        /// The record.
+        sequence: LogSequence,
+        /// The root in the record.
+        logged: SetDigest,
+        /// The root that its changes lead to.
+        computed: SetDigest,
+    },
+}
+
+impl CoordinatorState {
+    /// The state of a new cluster.
+    #[must_use]
+    pub fn new(cluster: ClusterId, view: View) -> Self {
+        Self {
+            cluster,
+            epoch: Epoch::ZERO,
+            coordinator: None,
+            view,
+            version: Version::ZERO,
+            manifest: Manifest::default(),
+            last_decision: RoundId::ZERO,
+            retained: RetainedDecisions::default(),
+            answers: Answers::default(),
+        }
+    }
+
+    /// The state that a checkpoint describes.
+    #[must_use]
+    pub fn from_checkpoint(header: CoordinatorHeader, manifest: Manifest) -> Self {
+        Self {
+            cluster: header.cluster,
+            epoch: header.epoch,
+            coordinator: header.coordinator,
+            view: header.view,
+            version: header.version,
+            manifest,
+            last_decision: header.last_decision,
+            retained: RetainedDecisions::after(header.forgotten_through),
+            answers: Answers::default(),
+        }
+    }
+
+    /// What a checkpoint of this state says beside the manifest.
+    #[must_use]
+    pub fn header(&self) -> CoordinatorHeader {
+        CoordinatorHeader {
+            cluster: self.cluster,
+            epoch: self.epoch,
+            coordinator: self.coordinator,
+            view: self.view.clone(),
+            version: self.version,
+            root: self.manifest.root(),
+            last_decision: self.last_decision,
+            forgotten_through: self.retained.forgotten_through(),
+        }
+    }
+
+    /// Takes in a durable record. Records that a checkpoint already covers are read again for their answers and decisions.
+    ///
+    /// # Errors
+    /// A decision that does not follow the state.
+    pub fn apply(
+        &mut self,
+        record: CoordinatorRecord,
+        sequence: LogSequence,
+        monotonic_ms: u64,
+    ) -> Result<(), ImpossibleRecord> {
+        match record {
+            CoordinatorRecord::EpochTaken { epoch, coordinator, cluster } => {
+                if epoch > self.epoch {
+                    (self.epoch, self.coordinator, self.cluster) = (epoch, Some(coordinator), cluster);
+                }
+            }
+            CoordinatorRecord::ViewChanged { view, .. } => {
+                if view.number > self.view.number {
+                    self.view = view;
+                }
+            }
+            CoordinatorRecord::Decided(decision) => {
+                if decision.version > self.version {
+                    self.advance(&decision, sequence)?;
+                }
+                self.retained.push(LoggedDecision::from_log(&decision));
+                self.answers.remember(decision, sequence, monotonic_ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, decision: &Decision, sequence: LogSequence) -> Result<(), ImpossibleRecord> {
+        if decision.version != self.version.next() {
+            return Err(ImpossibleRecord::VersionGap { sequence, version: decision.version, before: self.version });
+        }
+        for change in &decision.changes {
+            self.manifest.set(change.path, change.record(decision.version));
+        }
+        if self.manifest.root() != decision.root {
+            let (logged, computed) = (decision.root, self.manifest.root());
+            return Err(ImpossibleRecord::RootDiffers { sequence, logged, computed });
+        }
+        (self.version, self.last_decision) = (decision.version, decision.round);
+        Ok(())
+    }
+}

@@ -1,0 +1,388 @@
+//! An app-server's half of the protocol: it follows the committed rounds, in order and without gaps, and has no vote.
+//!
+//! Nothing reaches it before its decision is durable at the coordinator, so that whatever it shows is committed (rule
+//! NoPhantom). What it misses it catches up, as a replicator does, while rounds go on.
+
+use crate::Manifest;
+use crate::fence::{Admission, Fence};
+use crate::learner::{Learner, LearnerStep};
+use catalogue::BookPath;
+use protocol::{
+    Action, AppServerHello, AppServerId, CatchUpId, CatchUpTarget, ClusterId, CommittedChange, CommittedRound,
+    FetchedFile, FromAppServer, FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest, Incarnation,
+    PROTOCOL_VERSION, Record, Repair, RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
+};
+use serde::{Deserialize, Serialize};
+
+/// What an app-server knows of the cluster, apart from its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowerState {
+    /// The cluster; none while the copy is new.
+    pub cluster: Option<ClusterId>,
+    /// Which coordinator it listens to.
+    pub fence: Fence,
+    /// The committed version that the copy shows.
+    pub version: Version,
+    /// The committed files of that version.
+    pub manifest: Manifest,
+}
+
+/// The state without its manifest, as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowerHeader {
+    /// The cluster.
+    pub cluster: Option<ClusterId>,
+    /// The fence.
+    pub fence: Fence,
+    /// The version.
+    pub version: Version,
+    /// The root of the manifest.
+    pub root: SetDigest,
+}
+
+impl FollowerState {
+    /// The state of a new copy.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { cluster: None, fence: Fence::default(), version: Version::ZERO, manifest: Manifest::default() }
+    }
+
+    /// The state that a checkpoint describes.
+    #[must_use]
+    pub fn from_checkpoint(header: FollowerHeader, manifest: Manifest) -> Self {
+        Self { cluster: header.cluster, fence: header.fence, version: header.version, manifest }
+    }
+
+    /// What a checkpoint of this state says beside the manifest.
+    #[must_use]
+    pub fn header(&self) -> FollowerHeader {
+        FollowerHeader { cluster: self.cluster, fence: self.fence, version: self.version, root: self.manifest.root() }
+    }
+}
+
+/// One thing for the driver to do. Effects are done in order; each is finished before the next begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FollowerEffect {
+    /// Make this fence durable, before anything that follows.
+    PersistFence {
+        /// The fence.
+        fence: Fence,
+        /// The cluster.
+        cluster: ClusterId,
+    },
+    /// Say this to the coordinator.
+    Send(FromAppServer),
+    /// Show this round: update the index, write the files in the background, answer those who wait for its changes.
+    Apply(CommittedRound),
+    /// The copy shows the coordinator's version: reads may be served.
+    Level {
+        /// The version.
+        version: Version,
+    },
+    /// An answer or an event for somebody in this process.
+    Deliver(ToAppServer),
+    /// End the connection and dial again.
+    Disconnect {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Tell which of these files are not on disk with these digests.
+    FindMissing {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// The files.
+        files: Vec<WantedFile>,
+    },
+    /// Write these fetched files.
+    StoreFetched {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// The files; each has its content.
+        files: Vec<FetchedFile>,
+    },
+    /// Remove these files, make all files durable, and then save a checkpoint of [`Follower::state_to_install`].
+    Install {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// Files that are no longer in the catalogue.
+        removed: Vec<BookPath>,
+    },
+    /// Answer a question about what is on disk.
+    Inspect(HolderRequest),
+    /// Put files right whose record is still the one that the repair names.
+    Heal {
+        /// Pairs the answer.
+        request: RequestId,
+        /// The repairs.
+        repairs: Vec<Repair>,
+        /// Foreign files to move to the quarantine.
+        foreign: Vec<String>,
+        /// Repairs that were left alone because their record has changed: part of the answer.
+        left: Vec<HealResult>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    Up,
+    Level,
+}
+
+/// An app-server's copy, without its disk and its network.
+#[derive(Debug)]
+pub struct Follower {
+    app_server: AppServerId,
+    incarnation: Incarnation,
+    state: FollowerState,
+    learner: Option<Learner>,
+    later: Vec<CommittedRound>,
+    link: Link,
+    effects: Vec<FollowerEffect>,
+}
+
+impl Follower {
+    /// A copy as its checkpoint says that it was.
+    #[must_use]
+    pub fn new(app_server: AppServerId, incarnation: Incarnation, state: FollowerState) -> Self {
+        Self { app_server, incarnation, state, learner: None, later: Vec::new(), link: Link::Down, effects: Vec::new() }
+    }
+
+    /// Its state.
+    #[must_use]
+    pub fn state(&self) -> &FollowerState {
+        &self.state
+    }
+
+    /// Whether it shows all that the coordinator has committed, as far as it has heard.
+    #[must_use]
+    pub fn is_level(&self) -> bool {
+        self.link == Link::Level
+    }
+
+    /// What the driver is to do, in order.
+    pub fn take_effects(&mut self) -> Vec<FollowerEffect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// There is a new connection: introduces itself.
+    pub fn handle_connected(&mut self) {
+        self.link = Link::Up;
+        self.forget_catch_up();
+        let FollowerState { cluster, fence, version, ref manifest } = self.state;
+        self.send(FromAppServer::Hello(AppServerHello {
+            protocol: PROTOCOL_VERSION,
+            app_server: self.app_server.clone(),
+            incarnation: self.incarnation,
+            cluster,
+            epoch: fence.epoch,
+            coordinator: fence.coordinator,
+            version,
+            root: manifest.root(),
+        }));
+    }
+
+    /// The connection ended.
+    pub fn handle_disconnected(&mut self) {
+        self.link = Link::Down;
+        self.forget_catch_up();
+    }
+
+    /// A message of a coordinator, judged by its epoch first (rule EpochFence).
+    pub fn handle_message(&mut self, message: FromCoordinator<ToAppServer>) {
+        let FromCoordinator { epoch, coordinator, message } = message;
+        match (self.state.fence.judge(epoch, coordinator), message) {
+            (Admission::Refused, _) => {
+                let newer = self.state.fence.epoch;
+                self.disconnect(format!("the coordinator of epoch {epoch} was replaced by that of epoch {newer}"));
+            }
+            (_, ToAppServer::Refuse { reason }) => self.disconnect(reason),
+            (admission, ToAppServer::Welcome { cluster, lab }) => {
+                if let Some(own) = self.state.cluster.filter(|own| *own != cluster) {
+                    self.disconnect(format!(
+                        "the coordinator belongs to cluster {cluster}, this data to cluster {own}"
+                    ));
+                    return;
+                }
+                if admission == Admission::Newer {
+                    self.state.fence = Fence::raised_to(epoch, coordinator);
+                    self.state.cluster = Some(cluster);
+                    self.effects.push(FollowerEffect::PersistFence { fence: self.state.fence, cluster });
+                }
+                self.effects.push(FollowerEffect::Deliver(ToAppServer::Welcome { cluster, lab }));
+            }
+            (Admission::Newer, _) => {
+                self.disconnect(format!("a coordinator of epoch {epoch} spoke before its welcome"))
+            }
+            (Admission::Accepted, message) => self.handle_admitted(message),
+        }
+    }
+
+    /// The disk was searched for the files of a catch-up.
+    pub fn handle_missing(&mut self, catch_up: CatchUpId, missing: Vec<WantedFile>) {
+        self.step_learner(catch_up, |learner| learner.handle_missing(missing));
+    }
+
+    /// Files of a catch-up were written.
+    pub fn handle_stored(&mut self, catch_up: CatchUpId) {
+        self.step_learner(catch_up, Learner::handle_stored);
+    }
+
+    /// The state that a checkpoint must hold for a catch-up to count; none if that catch-up is over.
+    #[must_use]
+    pub fn state_to_install(&self, catch_up: CatchUpId) -> Option<FollowerState> {
+        let learner = self.learner.as_ref().filter(|learner| learner.catch_up() == catch_up)?;
+        let FollowerState { cluster, fence, .. } = self.state;
+        Some(FollowerState { cluster, fence, version: learner.target().version, manifest: learner.manifest().clone() })
+    }
+
+    /// The checkpoint of [`Follower::state_to_install`] is durable, and so are all files.
+    pub fn handle_installed(&mut self, catch_up: CatchUpId, state: FollowerState) {
+        if self.learner.take_if(|learner| learner.catch_up() == catch_up).is_none() {
+            return;
+        }
+        self.state = state;
+        let (version, root) = (self.state.version, self.state.manifest.root());
+        for round in std::mem::take(&mut self.later) {
+            self.apply(round);
+        }
+        self.send(FromAppServer::CatchUp(protocol::FromLearner::CaughtUp { catch_up, version, root }));
+        self.become_level();
+    }
+
+    /// A question about files was answered.
+    pub fn handle_answer(&mut self, answer: HolderAnswer) {
+        self.send(FromAppServer::Files(answer));
+    }
+
+    fn handle_admitted(&mut self, message: ToAppServer) {
+        match message {
+            ToAppServer::Confirm { version, root }
+                if version == self.state.version && root == self.state.manifest.root() =>
+            {
+                self.become_level();
+            }
+            ToAppServer::Confirm { version, .. } => {
+                self.disconnect(format!(
+                    "the coordinator confirmed version {version}, this copy is at {}",
+                    self.state.version
+                ));
+            }
+            ToAppServer::Committed(round) => self.handle_committed(round),
+            ToAppServer::CatchUp(ToLearner::Compare { catch_up, target }) => self.begin_catch_up(catch_up, target),
+            ToAppServer::CatchUp(message) => {
+                if let Some(catch_up) = self.learner.as_ref().map(Learner::catch_up) {
+                    self.step_learner(catch_up, |learner| learner.handle(message));
+                }
+            }
+            ToAppServer::Files(HolderRequest::Heal { request, repairs, foreign }) => {
+                self.heal(request, repairs, foreign)
+            }
+            ToAppServer::Files(request) => self.effects.push(FollowerEffect::Inspect(request)),
+            other => self.effects.push(FollowerEffect::Deliver(other)),
+        }
+    }
+
+    fn handle_committed(&mut self, round: CommittedRound) {
+        if let Some(learner) = &mut self.learner {
+            for change in &round.changes {
+                learner.touch(change.path);
+            }
+            self.later.push(round);
+        } else {
+            self.apply(round);
+        }
+    }
+
+    /// Rule Order: the next version and no other.
+    fn apply(&mut self, round: CommittedRound) {
+        if round.version <= self.state.version {
+            return;
+        }
+        if round.version != self.state.version.next() {
+            self.disconnect(format!("version {} followed version {}", round.version, self.state.version));
+            return;
+        }
+        for change in &round.changes {
+            self.state.manifest.set(change.path, committed_record(change, round.version));
+        }
+        self.state.version = round.version;
+        if self.state.manifest.root() != round.root {
+            self.disconnect(format!("version {} has another root here; the copy is compared anew", round.version));
+        }
+        self.effects.push(FollowerEffect::Apply(round));
+    }
+
+    fn begin_catch_up(&mut self, catch_up: CatchUpId, target: CatchUpTarget) {
+        self.later.clear();
+        let (learner, step) = Learner::begin(catch_up, target, self.state.manifest.clone());
+        self.learner = Some(learner);
+        self.do_learner_step(catch_up, step);
+    }
+
+    fn step_learner(&mut self, catch_up: CatchUpId, step: impl FnOnce(&mut Learner) -> Vec<LearnerStep>) {
+        if let Some(learner) = self.learner.as_mut().filter(|learner| learner.catch_up() == catch_up) {
+            for step in step(learner) {
+                self.do_learner_step(catch_up, step);
+            }
+        }
+    }
+
+    fn do_learner_step(&mut self, catch_up: CatchUpId, step: LearnerStep) {
+        match step {
+            LearnerStep::Say(message) => self.send(FromAppServer::CatchUp(message)),
+            LearnerStep::FindMissing(files) => self.effects.push(FollowerEffect::FindMissing { catch_up, files }),
+            LearnerStep::Store(files) => self.effects.push(FollowerEffect::StoreFetched { catch_up, files }),
+            LearnerStep::Install { removed } => self.effects.push(FollowerEffect::Install { catch_up, removed }),
+            LearnerStep::Restart { reason } => self.disconnect(reason),
+        }
+    }
+
+    fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
+        let is_current = |repair: &Repair| self.state.manifest.record(&repair.path) == repair.record.as_ref();
+        let (repairs, changed): (Vec<_>, Vec<_>) = repairs.into_iter().partition(is_current);
+        let reason = "a newer round changes this file";
+        let left = changed
+            .into_iter()
+            .map(|repair| HealResult {
+                name: repair.path.to_string(),
+                outcome: HealOutcome::Changed { reason: reason.to_owned() },
+            })
+            .collect();
+        self.effects.push(FollowerEffect::Heal { request, repairs, foreign, left });
+    }
+
+    fn become_level(&mut self) {
+        if self.link != Link::Down {
+            self.link = Link::Level;
+            self.effects.push(FollowerEffect::Level { version: self.state.version });
+        }
+    }
+
+    fn forget_catch_up(&mut self) {
+        self.learner = None;
+        self.later.clear();
+    }
+
+    fn send(&mut self, message: FromAppServer) {
+        if self.link != Link::Down {
+            self.effects.push(FollowerEffect::Send(message));
+        }
+    }
+
+    fn disconnect(&mut self, reason: String) {
+        self.link = Link::Down;
+        self.forget_catch_up();
+        self.effects.push(FollowerEffect::Disconnect { reason });
+    }
+}
+
+/// The record that a committed change leaves behind; none for a delete.
+#[must_use]
+pub fn committed_record(change: &CommittedChange, version: Version) -> Option<Record> {
+    match &change.action {
+        Action::Put { content, digest } => Some(Record { digest: *digest, size: content.size(), version }),
+        Action::Delete => None,
+    }
+}

@@ -1,0 +1,82 @@
+//! What a replicator's core asks of its driver. There is no other way out of the core.
+
+use super::ReplicatorRecord;
+use crate::{LogSequence, SyncWhen};
+use catalogue::BookPath;
+use protocol::{
+    CatchUpId, Change, Content, FetchedFile, HealResult, HolderRequest, Repair, RequestId, ToCoordinator, Version,
+    WantedFile,
+};
+
+/// One thing for the driver to do. Effects are done in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplicatorEffect {
+    /// Write this record to the log, and report when it is durable.
+    Append {
+        /// Its number.
+        sequence: LogSequence,
+        /// The record.
+        record: ReplicatorRecord,
+        /// How soon.
+        sync: SyncWhen,
+    },
+    /// Say this to the coordinator, if there is a connection.
+    Send(ToCoordinator),
+    /// The commit record of these changes is durable: write the files, in the background.
+    WriteFiles {
+        /// The version that the changes made.
+        version: Version,
+        /// The changes.
+        changes: Vec<Change>,
+    },
+    /// End the connection and dial again.
+    Disconnect {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Tell which of these files are not on disk with these digests.
+    FindMissing {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// The files.
+        files: Vec<WantedFile>,
+    },
+    /// Write these fetched files.
+    StoreFetched {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// The files; each has its content.
+        files: Vec<FetchedFile>,
+    },
+    /// Remove these files, make all files durable, and then save a checkpoint of the state.
+    Install {
+        /// The catch-up.
+        catch_up: CatchUpId,
+        /// Files that are no longer in the catalogue.
+        removed: Vec<BookPath>,
+    },
+    /// Answer a question about what is on disk.
+    Inspect(HolderRequest),
+    /// Put files right whose record is still the one that the repair names.
+    Heal {
+        /// Pairs the answer.
+        request: RequestId,
+        /// The repairs.
+        repairs: Vec<Repair>,
+        /// Foreign files to move to the quarantine.
+        foreign: Vec<String>,
+        /// Repairs that were left alone because their record has changed: part of the answer.
+        left: Vec<HealResult>,
+    },
+}
+
+impl ReplicatorEffect {
+    /// The content that a change writes; none for a delete.
+    #[must_use]
+    pub fn content_of(change: &Change) -> Option<Content> {
+        match &change.action {
+            protocol::Action::Put { content, .. } => Some(content.clone()),
+            protocol::Action::Delete => None,
+        }
+    }
+}

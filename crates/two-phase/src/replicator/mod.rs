@@ -1,0 +1,471 @@
+//! The replicator's half of the protocol: it stages what it is asked to prepare, votes, and concludes.
+//!
+//! ```text
+//!            prepare, judged well: Prepared (durable)  -> vote commit
+//!   idle  ------------------------------------------------------------>  prepared (in doubt)
+//!    ^ |                                                                     |
+//!    | '-- prepare, judged ill: Refused (durable) -> vote abort              |
+//!    '------------- Committed -> files, acknowledge | Aborted ---------------'
+//! ```
+//!
+//! The driver feeds events in (`handle_*`) and drains [`Replicator::take_effects`]. It appends, syncs and says what it is told,
+//! in that order, and decides nothing.
+
+mod effect;
+mod record;
+mod state;
+mod voting;
+
+pub use effect::ReplicatorEffect;
+pub use record::ReplicatorRecord;
+pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
+pub use voting::Capacity;
+
+use crate::fence::{Admission, Fence};
+use crate::learner::{Learner, LearnerStep};
+use crate::log_sequence::{AwaitingDurable, LogSequence, SyncWhen};
+use protocol::{
+    AbortCause, CatchUpId, CoordinatorId, Epoch, FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest,
+    Incarnation, MemberId, Outcome, PROTOCOL_VERSION, Prepare, PreparedRound, ReplicatorHello, RoundId, Standing,
+    ToCoordinator, ToLearner, ToReplicator, Vote, WantedFile,
+};
+use protocol::{ClusterId, Repair, RequestId};
+
+/// Who this replicator is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicatorIdentity {
+    /// Its name.
+    pub member: MemberId,
+    /// Its memory.
+    pub incarnation: Incarnation,
+    /// Where it listens for its peers.
+    pub address: String,
+}
+
+/// How the log was found at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFound {
+    /// It ends with an intact record.
+    Whole,
+    /// Its last record was torn, and was trimmed.
+    TornTail,
+}
+
+/// How far the introduction on the present connection is. Nothing is said before the hello, and the hello reports only what is
+/// durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    HelloDue,
+    Up,
+}
+
+/// What is done when a record is durable.
+#[derive(Debug)]
+enum Then {
+    Say(ToCoordinator),
+    Conclude(Option<CommittedFiles>, ToCoordinator),
+    Nothing,
+}
+
+/// A replicator without its disk and its network.
+#[derive(Debug)]
+pub struct Replicator {
+    identity: ReplicatorIdentity,
+    state: ReplicatorState,
+    prepared_sequence: Option<LogSequence>,
+    awaiting: AwaitingDurable<Then>,
+    learner: Option<Learner>,
+    capacity: Capacity,
+    vote_abort_next: Option<String>,
+    link: Link,
+    effects: Vec<ReplicatorEffect>,
+}
+
+impl Replicator {
+    /// A replicator whose memory is new or lost. It takes part once it has caught up (rule NoAmnesia).
+    #[must_use]
+    pub fn new(identity: ReplicatorIdentity, last: LogSequence) -> Self {
+        Self::with_state(identity, ReplicatorState::empty(), None, last)
+    }
+
+    /// A replicator as its checkpoint and the log behind it say that it was. The effects that it begins with write the files of
+    /// all rounds that the log commits, because those may be torn or missing.
+    #[must_use]
+    pub fn recover(
+        identity: ReplicatorIdentity,
+        checkpoint: ReplicatorState,
+        after: LogSequence,
+        records: impl IntoIterator<Item = (LogSequence, ReplicatorRecord)>,
+        found: LogFound,
+    ) -> Self {
+        let (mut state, mut last, mut prepared_sequence) = (checkpoint, after, None);
+        let mut redo = Vec::new();
+        for (sequence, record) in records {
+            last = sequence;
+            if let ReplicatorRecord::Prepared(_) = record {
+                prepared_sequence = Some(sequence);
+            }
+            redo.extend(state.apply(&record));
+        }
+        if state.prepared.is_none() {
+            prepared_sequence = None;
+        }
+        let mut replicator = Self::with_state(identity, state, prepared_sequence, last);
+        let writes = redo
+            .into_iter()
+            .map(|CommittedFiles { version, changes }| ReplicatorEffect::WriteFiles { version, changes });
+        replicator.effects.extend(writes);
+        if found == LogFound::TornTail && replicator.state.standing == Standing::Trusted {
+            replicator.append(ReplicatorRecord::Unconfirmed, SyncWhen::Now, Then::Nothing);
+        }
+        replicator
+    }
+
+    fn with_state(
+        identity: ReplicatorIdentity,
+        state: ReplicatorState,
+        prepared_sequence: Option<LogSequence>,
+        last: LogSequence,
+    ) -> Self {
+        Self {
+            identity,
+            state,
+            prepared_sequence,
+            awaiting: AwaitingDurable::after(last),
+            learner: None,
+            capacity: Capacity { disk_free_bytes: u64::MAX, credit_bytes: u64::MAX },
+            vote_abort_next: None,
+            link: Link::Down,
+            effects: Vec::new(),
+        }
+    }
+
+    // What it knows.
+
+    /// Its state.
+    #[must_use]
+    pub fn state(&self) -> &ReplicatorState {
+        &self.state
+    }
+
+    /// The last record that it has appended.
+    #[must_use]
+    pub fn last_appended(&self) -> LogSequence {
+        self.awaiting.last_appended()
+    }
+
+    /// A checkpoint's place in the log: all records up to it are in [`Replicator::state`], and those after it lead from the
+    /// checkpoint to the state. None while a record is not durable: a checkpoint must not cover a number that a crash may
+    /// give to another record.
+    #[must_use]
+    pub fn checkpoint_sequence(&self) -> Option<LogSequence> {
+        let settled = self.awaiting.last_durable() == self.awaiting.last_appended();
+        let before_prepared = self.prepared_sequence.map(|sequence| LogSequence(sequence.0 - 1));
+        settled.then(|| before_prepared.unwrap_or(self.awaiting.last_durable()))
+    }
+
+    /// What the driver is to do, in order.
+    pub fn take_effects(&mut self) -> Vec<ReplicatorEffect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    // What happens.
+
+    /// There is a new connection: introduces itself as soon as all that it would report is durable.
+    pub fn handle_connected(&mut self) {
+        self.learner = None;
+        self.link = Link::HelloDue;
+        self.say_hello_if_durable();
+    }
+
+    fn say_hello_if_durable(&mut self) {
+        if self.link == Link::HelloDue && self.awaiting.last_durable() == self.awaiting.last_appended() {
+            self.link = Link::Up;
+            self.send(ToCoordinator::Hello(self.hello()));
+        }
+    }
+
+    fn hello(&self) -> ReplicatorHello {
+        let prepared = self.state.prepared.as_ref().map(|prepare| PreparedRound {
+            round: prepare.round,
+            base_version: prepare.base_version,
+            expected_root: prepare.expected_root,
+        });
+        ReplicatorHello {
+            protocol: PROTOCOL_VERSION,
+            member: self.identity.member.clone(),
+            incarnation: self.identity.incarnation,
+            cluster: self.state.cluster,
+            address: self.identity.address.clone(),
+            epoch: self.state.fence.epoch,
+            coordinator: self.state.fence.coordinator,
+            version: self.state.version,
+            root: self.state.manifest.root(),
+            settled: self.state.settled,
+            prepared,
+            standing: self.state.standing,
+        }
+    }
+
+    /// The connection ended. What is prepared stays prepared.
+    pub fn handle_disconnected(&mut self) {
+        self.learner = None;
+        self.link = Link::Down;
+    }
+
+    /// The driver measured the machine.
+    pub fn handle_capacity(&mut self, capacity: Capacity) {
+        if self.capacity.credit_bytes == 0 && capacity.credit_bytes > 0 {
+            self.send(ToCoordinator::Credit { credit_bytes: capacity.credit_bytes });
+        }
+        self.capacity = capacity;
+    }
+
+    /// All records up to `through` are durable.
+    pub fn handle_durable(&mut self, through: LogSequence) {
+        for then in self.awaiting.durable(through) {
+            match then {
+                Then::Say(message) => self.send(message),
+                Then::Conclude(files, acknowledge) => {
+                    if let Some(CommittedFiles { version, changes }) = files {
+                        self.effects.push(ReplicatorEffect::WriteFiles { version, changes });
+                    }
+                    self.send(acknowledge);
+                }
+                Then::Nothing => {}
+            }
+        }
+        self.say_hello_if_durable();
+    }
+
+    /// A message of a coordinator, judged by its epoch first (rule EpochFence).
+    pub fn handle_message(&mut self, message: FromCoordinator<ToReplicator>) {
+        let FromCoordinator { epoch, coordinator, message } = message;
+        match (self.state.fence.judge(epoch, coordinator), message) {
+            (Admission::Refused, _) => {
+                let Fence { epoch, coordinator } = self.state.fence;
+                self.send(ToCoordinator::EpochRefused { epoch, coordinator });
+                self.disconnect(format!("the coordinator was replaced by that of epoch {epoch}"));
+            }
+            (_, ToReplicator::Refuse { reason }) => self.disconnect(reason),
+            (Admission::Newer, ToReplicator::Welcome { cluster, .. }) => self.accept_epoch(epoch, coordinator, cluster),
+            (Admission::Newer, _) => {
+                self.disconnect(format!("a coordinator of epoch {epoch} spoke before its welcome"))
+            }
+            (Admission::Accepted, message) => self.handle_admitted(message),
+        }
+    }
+
+    /// The disk was searched for the files of a catch-up.
+    pub fn handle_missing(&mut self, catch_up: CatchUpId, missing: Vec<WantedFile>) {
+        self.step_learner(catch_up, |learner| learner.handle_missing(missing));
+    }
+
+    /// Files of a catch-up were written.
+    pub fn handle_stored(&mut self, catch_up: CatchUpId) {
+        self.step_learner(catch_up, Learner::handle_stored);
+    }
+
+    /// The state that a checkpoint must hold for a catch-up to count; none if that catch-up is over.
+    #[must_use]
+    pub fn state_to_install(&self, catch_up: CatchUpId) -> Option<ReplicatorState> {
+        let learner = self.learner.as_ref().filter(|learner| learner.catch_up() == catch_up)?;
+        let mut state = self.state.clone();
+        state.install(learner.target(), learner.manifest().clone());
+        Some(state)
+    }
+
+    /// The checkpoint of [`Replicator::state_to_install`] is durable, and so are all files.
+    pub fn handle_installed(&mut self, catch_up: CatchUpId, state: ReplicatorState) {
+        self.state = state;
+        self.prepared_sequence = None;
+        let learner = self.learner.take_if(|learner| learner.catch_up() == catch_up);
+        if learner.is_some() {
+            let (version, root) = (self.state.version, self.state.manifest.root());
+            self.send(ToCoordinator::CatchUp(protocol::FromLearner::CaughtUp { catch_up, version, root }));
+        }
+    }
+
+    /// A question about files was answered.
+    pub fn handle_answer(&mut self, answer: HolderAnswer) {
+        self.send(ToCoordinator::Files(answer));
+    }
+
+    // What it does about it.
+
+    fn handle_admitted(&mut self, message: ToReplicator) {
+        match message {
+            ToReplicator::Welcome { cluster, .. } => {
+                let fence = self.state.fence;
+                let coordinator = fence.coordinator.expect("a message is admitted only from a known coordinator");
+                self.accept_epoch(fence.epoch, coordinator, cluster);
+            }
+            ToReplicator::Confirm { version, root } => self.handle_confirm(version, root),
+            ToReplicator::Prepare(prepare) => self.handle_prepare(prepare),
+            ToReplicator::Commit { round } => self.conclude(round, Outcome::Committed),
+            ToReplicator::Abort { round } => self.conclude(round, Outcome::Aborted),
+            ToReplicator::CatchUp(ToLearner::Compare { catch_up, target }) => self.begin_catch_up(catch_up, target),
+            ToReplicator::CatchUp(message) => {
+                if let Some(catch_up) = self.learner.as_ref().map(Learner::catch_up) {
+                    self.step_learner(catch_up, |learner| learner.handle(message));
+                }
+            }
+            ToReplicator::Files(HolderRequest::Heal { request, repairs, foreign }) => {
+                self.heal(request, repairs, foreign)
+            }
+            ToReplicator::Files(request) => self.effects.push(ReplicatorEffect::Inspect(request)),
+            ToReplicator::VoteAbortNext { reason } => self.vote_abort_next = Some(reason),
+            ToReplicator::Refuse { .. } => unreachable!("a refusal is handled for every admission"),
+        }
+    }
+
+    fn accept_epoch(&mut self, epoch: Epoch, coordinator: CoordinatorId, cluster: ClusterId) {
+        if let Some(own) = self.state.cluster.filter(|own| *own != cluster) {
+            self.disconnect(format!("the coordinator belongs to cluster {cluster}, this data to cluster {own}"));
+            return;
+        }
+        let record = ReplicatorRecord::EpochAccepted { epoch, coordinator, cluster };
+        self.append(record, SyncWhen::Now, Then::Say(ToCoordinator::EpochAccepted { epoch, coordinator }));
+    }
+
+    /// Rule NoAmnesia: what a torn tail may have taken away is found to be nothing.
+    fn handle_confirm(&mut self, version: protocol::Version, root: protocol::SetDigest) {
+        let same = version == self.state.version && root == self.state.manifest.root();
+        if !same {
+            self.disconnect(format!(
+                "the coordinator confirmed version {version}, this copy is at {}",
+                self.state.version
+            ));
+        } else if self.state.standing != Standing::Trusted {
+            self.append(
+                ReplicatorRecord::Confirmed { version, root },
+                SyncWhen::Now,
+                Then::Say(self.acknowledgement()),
+            );
+        } else {
+            self.send(self.acknowledgement());
+        }
+    }
+
+    fn handle_prepare(&mut self, prepare: Prepare) {
+        if let (Some(parent), Some(prepared)) = (prepare.parent, &self.state.prepared)
+            && parent.round == prepared.round
+        {
+            self.conclude(parent.round, parent.outcome);
+        }
+        let repeated = self.state.prepared.as_ref().is_some_and(|prepared| prepared.round == prepare.round);
+        if repeated || prepare.round <= self.state.settled || self.state.standing != Standing::Trusted {
+            return;
+        }
+        let forced = self.vote_abort_next.take().map(|reason| AbortCause::Forced { reason });
+        let judged = forced.map_or_else(|| voting::judge(&self.state, &prepare, self.capacity), Err);
+        let (round, credit_bytes) = (prepare.round, self.capacity.credit_bytes);
+        let (record, vote) = match judged {
+            Ok(()) => (ReplicatorRecord::Prepared(prepare), Vote::Commit),
+            Err(cause) => (ReplicatorRecord::Refused { round, cause: cause.clone() }, Vote::Abort { cause }),
+        };
+        // Rule DurableVote: the vote leaves only when the record that it rests on is durable.
+        self.append(record, SyncWhen::Now, Then::Say(ToCoordinator::Vote { round, vote, credit_bytes }));
+    }
+
+    fn conclude(&mut self, round: RoundId, outcome: Outcome) {
+        let prepared = self.state.prepared.as_ref().is_some_and(|prepare| prepare.round == round);
+        if !prepared && round <= self.state.settled {
+            self.send(self.acknowledgement());
+            return;
+        }
+        match outcome {
+            Outcome::Committed if prepared => self.append_conclusion(ReplicatorRecord::Committed { round }),
+            Outcome::Committed => self.disconnect(format!("round {round} is committed, but was not prepared here")),
+            Outcome::Aborted => self.append_conclusion(ReplicatorRecord::Aborted { round }),
+        }
+    }
+
+    /// The commit record shares the sync of the next prepare; the files are written and the acknowledgement said after it.
+    fn append_conclusion(&mut self, record: ReplicatorRecord) {
+        let files = self.state.apply(&record);
+        self.prepared_sequence = None;
+        let sequence = self.awaiting.append(Then::Conclude(files, self.acknowledgement()));
+        self.effects.push(ReplicatorEffect::Append { sequence, record, sync: SyncWhen::Soon });
+    }
+
+    fn begin_catch_up(&mut self, catch_up: CatchUpId, target: protocol::CatchUpTarget) {
+        let own = if self.state.standing == Standing::Lost {
+            crate::Manifest::default()
+        } else {
+            self.state.manifest.clone()
+        };
+        let (learner, step) = Learner::begin(catch_up, target, own);
+        self.learner = Some(learner);
+        self.do_learner_step(catch_up, step);
+    }
+
+    fn step_learner(&mut self, catch_up: CatchUpId, step: impl FnOnce(&mut Learner) -> Vec<LearnerStep>) {
+        if let Some(learner) = self.learner.as_mut().filter(|learner| learner.catch_up() == catch_up) {
+            for step in step(learner) {
+                self.do_learner_step(catch_up, step);
+            }
+        }
+    }
+
+    fn do_learner_step(&mut self, catch_up: CatchUpId, step: LearnerStep) {
+        match step {
+            LearnerStep::Say(message) => self.send(ToCoordinator::CatchUp(message)),
+            LearnerStep::FindMissing(files) => self.effects.push(ReplicatorEffect::FindMissing { catch_up, files }),
+            LearnerStep::Store(files) => self.effects.push(ReplicatorEffect::StoreFetched { catch_up, files }),
+            LearnerStep::Install { removed } => self.effects.push(ReplicatorEffect::Install { catch_up, removed }),
+            LearnerStep::Restart { reason } => self.disconnect(reason),
+        }
+    }
+
+    /// A repair is a compare-and-swap: only while its record is still the newest one, and no round is about to change the file
+    /// (rules NoRollback and NoResurrection).
+    fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
+        let (mut current, mut left) = (Vec::new(), Vec::new());
+        for repair in repairs {
+            let changing = self
+                .state
+                .prepared
+                .iter()
+                .flat_map(|prepare| &prepare.changes)
+                .any(|change| change.path == repair.path);
+            if !changing && self.state.manifest.record(&repair.path) == repair.record.as_ref() {
+                current.push(repair);
+            } else {
+                let reason = "a newer round changes this file".to_owned();
+                left.push(HealResult { name: repair.path.to_string(), outcome: HealOutcome::Changed { reason } });
+            }
+        }
+        self.effects.push(ReplicatorEffect::Heal { request, repairs: current, foreign, left });
+    }
+
+    fn acknowledgement(&self) -> ToCoordinator {
+        ToCoordinator::Acknowledge {
+            settled: self.state.settled,
+            version: self.state.version,
+            root: self.state.manifest.root(),
+        }
+    }
+
+    fn append(&mut self, record: ReplicatorRecord, sync: SyncWhen, then: Then) {
+        self.state.apply(&record);
+        let sequence = self.awaiting.append(then);
+        if let ReplicatorRecord::Prepared(_) = record {
+            self.prepared_sequence = Some(sequence);
+        }
+        self.effects.push(ReplicatorEffect::Append { sequence, record, sync });
+    }
+
+    fn send(&mut self, message: ToCoordinator) {
+        if self.link == Link::Up {
+            self.effects.push(ReplicatorEffect::Send(message));
+        }
+    }
+
+    fn disconnect(&mut self, reason: String) {
+        self.learner = None;
+        self.link = Link::Down;
+        self.effects.push(ReplicatorEffect::Disconnect { reason });
+    }
+}

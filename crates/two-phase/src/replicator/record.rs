@@ -1,0 +1,47 @@
+//! What a replicator writes to its log.
+
+use protocol::{AbortCause, ClusterId, CoordinatorId, Epoch, Prepare, RoundId, SetDigest, Version};
+use serde::{Deserialize, Serialize};
+
+/// One record of a replicator's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum ReplicatorRecord {
+    /// A coordinator's epoch was accepted: lower ones are refused from now on.
+    EpochAccepted {
+        /// The epoch.
+        epoch: Epoch,
+        /// Its coordinator.
+        coordinator: CoordinatorId,
+        /// The cluster.
+        cluster: ClusterId,
+    },
+    /// A round with all its bytes: what the vote to commit rests on.
+    Prepared(Prepare),
+    /// A vote to abort.
+    Refused {
+        /// The round.
+        round: RoundId,
+        /// Why.
+        cause: AbortCause,
+    },
+    /// The coordinator said that this round is committed.
+    Committed {
+        /// The round.
+        round: RoundId,
+    },
+    /// The coordinator said that this round is aborted.
+    Aborted {
+        /// The round.
+        round: RoundId,
+    },
+    /// The log was found with a torn record at its end, which was trimmed (rule NoAmnesia).
+    Unconfirmed,
+    /// The coordinator confirmed this state from its own log.
+    Confirmed {
+        /// The version.
+        version: Version,
+        /// The root.
+        root: SetDigest,
+    },
+}

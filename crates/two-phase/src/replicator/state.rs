@@ -1,0 +1,138 @@
+//! What a replicator knows: a fold over the records of its log, and nothing else.
+//!
+//! Live running and recovery both go through [`ReplicatorState::apply`], so that what is rebuilt after a crash is what was
+//! there before it.
+
+use super::ReplicatorRecord;
+use crate::{Fence, Manifest};
+use protocol::{CatchUpTarget, Change, ClusterId, Prepare, RoundId, SetDigest, Standing, Version};
+use serde::{Deserialize, Serialize};
+
+/// The state of a replicator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicatorState {
+    /// The cluster that it belongs to; none while it is new.
+    pub cluster: Option<ClusterId>,
+    /// Which coordinator it listens to.
+    pub fence: Fence,
+    /// Its committed version.
+    pub version: Version,
+    /// Its committed files.
+    pub manifest: Manifest,
+    /// The highest round that it knows to be decided or refused. It never prepares one at or below it.
+    pub settled: RoundId,
+    /// The round that it has prepared and not concluded (rule NoWayBack).
+    pub prepared: Option<Prepare>,
+    /// Whether it may speak about rounds.
+    pub standing: Standing,
+}
+
+/// What a committed round did to files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedFiles {
+    /// The version that it made.
+    pub version: Version,
+    /// The changes.
+    pub changes: Vec<Change>,
+}
+
+/// The state without its manifest and its prepared round, as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicatorHeader {
+    /// The cluster.
+    pub cluster: Option<ClusterId>,
+    /// The fence.
+    pub fence: Fence,
+    /// The version.
+    pub version: Version,
+    /// The root of the manifest.
+    pub root: SetDigest,
+    /// The highest round decided or refused.
+    pub settled: RoundId,
+    /// Whether it may speak about rounds.
+    pub standing: Standing,
+}
+
+impl ReplicatorState {
+    /// A memory that holds nothing: new, or lost.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            cluster: None,
+            fence: Fence::default(),
+            version: Version::ZERO,
+            manifest: Manifest::default(),
+            settled: RoundId::ZERO,
+            prepared: None,
+            standing: Standing::Lost,
+        }
+    }
+
+    /// The state that a checkpoint describes.
+    #[must_use]
+    pub fn from_checkpoint(header: ReplicatorHeader, manifest: Manifest) -> Self {
+        Self {
+            cluster: header.cluster,
+            fence: header.fence,
+            version: header.version,
+            manifest,
+            settled: header.settled,
+            prepared: None,
+            standing: header.standing,
+        }
+    }
+
+    /// What a checkpoint of this state says beside the manifest.
+    #[must_use]
+    pub fn header(&self) -> ReplicatorHeader {
+        ReplicatorHeader {
+            cluster: self.cluster,
+            fence: self.fence,
+            version: self.version,
+            root: self.manifest.root(),
+            settled: self.settled,
+            standing: self.standing,
+        }
+    }
+
+    /// The state after one more record. Returns the files of a round that the record commits.
+    pub fn apply(&mut self, record: &ReplicatorRecord) -> Option<CommittedFiles> {
+        match record {
+            ReplicatorRecord::EpochAccepted { epoch, coordinator, cluster } => {
+                self.fence = Fence::raised_to(*epoch, *coordinator);
+                self.cluster = Some(*cluster);
+            }
+            ReplicatorRecord::Prepared(prepare) => self.prepared = Some(prepare.clone()),
+            ReplicatorRecord::Refused { round, .. } => self.settled = self.settled.max(*round),
+            ReplicatorRecord::Committed { round } => {
+                let prepared = self.prepared.take_if(|prepare| prepare.round == *round);
+                self.settled = self.settled.max(*round);
+                return prepared.map(|prepare| self.commit(prepare));
+            }
+            ReplicatorRecord::Aborted { round } => {
+                self.prepared.take_if(|prepare| prepare.round == *round);
+                self.settled = self.settled.max(*round);
+            }
+            ReplicatorRecord::Unconfirmed => self.standing = Standing::Unconfirmed,
+            ReplicatorRecord::Confirmed { .. } => self.standing = Standing::Trusted,
+        }
+        None
+    }
+
+    /// The state after a catch-up has put everything in place.
+    pub fn install(&mut self, target: CatchUpTarget, manifest: Manifest) {
+        self.version = target.version;
+        self.settled = self.settled.max(target.round);
+        self.manifest = manifest;
+        self.prepared = None;
+        self.standing = Standing::Trusted;
+    }
+
+    fn commit(&mut self, prepare: Prepare) -> CommittedFiles {
+        let version = prepare.version();
+        self.manifest.apply(&prepare.changes, version);
+        self.version = version;
+        CommittedFiles { version, changes: prepare.changes }
+    }
+}

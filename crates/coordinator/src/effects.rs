@@ -1,0 +1,188 @@
+//! Does what the core asks for, in order. The only place that appends to the decision log and that speaks to links.
+
+use crate::report_files::ReportFiles;
+use crate::round_history::RoundHistory;
+use protocol::{
+    ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, RestorationReport, TimedEvent,
+    ToAppServer, ToReplicator,
+};
+use serde::Serialize;
+use service::crash_point;
+use service::websocket::{Outbox, Utf8Bytes};
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+use storage::log::{Log, LogError};
+use two_phase::LogSequence;
+use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord, SessionId};
+
+/// Where the lab can make a coordinator die, in the order of a round.
+const CRASH_POINTS: [&str; 4] = ["prepare_sent", "votes_received", "decision_durable", "first_commit_sent"];
+
+/// The log, the links, and what is kept for people.
+pub(crate) struct Effects {
+    log: Log,
+    torn: bool,
+    outboxes: HashMap<SessionId, Outbox>,
+    history: RoundHistory,
+    reports: ReportFiles,
+    lab: bool,
+}
+
+/// What came of a list of effects.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// The last record that is durable now; none if nothing was appended.
+    pub durable: Option<LogSequence>,
+    /// Bytes that were appended.
+    pub bytes: usize,
+}
+
+impl Effects {
+    pub(crate) fn new(log: Log, torn: bool, history: RoundHistory, reports: ReportFiles, lab: bool) -> Self {
+        Self { log, torn, outboxes: HashMap::new(), history, reports, lab }
+    }
+
+    pub(crate) fn connect(&mut self, session: SessionId, outbox: Outbox) {
+        self.outboxes.insert(session, outbox);
+    }
+
+    pub(crate) fn disconnect(&mut self, session: SessionId) {
+        self.outboxes.remove(&session);
+    }
+
+    pub(crate) fn trim(&mut self, below: LogSequence) {
+        if let Err(error) = self.log.trim(storage::LogSequence::new(below.0)) {
+            tracing::warn!(%error, "the log could not be trimmed");
+        }
+    }
+
+    /// Does all of it, then syncs once if anything was appended.
+    pub(crate) fn do_all(
+        &mut self,
+        effects: Vec<CoordinatorEffect>,
+        listeners: &[SessionId],
+        epoch: Epoch,
+        coordinator: CoordinatorId,
+    ) -> Result<Done, LogError> {
+        let mut done = Done::default();
+        let (mut appended, mut decided) = (false, false);
+        for effect in effects {
+            match effect {
+                CoordinatorEffect::Append { sequence, record, .. } => {
+                    decided |= matches!(record, CoordinatorRecord::Decided(_));
+                    done.bytes += self.append(sequence, &record)?;
+                    appended = true;
+                }
+                CoordinatorEffect::ToReplicators { sessions, message } => self.say(&sessions, &message),
+                CoordinatorEffect::ToAppServers { sessions, message } => self.tell(&sessions, &message),
+                CoordinatorEffect::Close { session, reason } => {
+                    if let Some(outbox) = self.outboxes.get(&session) {
+                        outbox.close(reason);
+                    }
+                }
+                CoordinatorEffect::Happened(event) => self.note(event, listeners, epoch, coordinator),
+                CoordinatorEffect::KeepReport(report) => self.reports.keep(*report),
+            }
+        }
+        if appended {
+            done.durable = Some(LogSequence(self.log.sync()?.value()));
+            if decided {
+                crash_point::reach("decision_durable");
+            }
+        }
+        Ok(done)
+    }
+
+    fn append(&mut self, sequence: LogSequence, record: &CoordinatorRecord) -> Result<usize, LogError> {
+        if let CoordinatorRecord::Decided(_) = record {
+            crash_point::reach("votes_received");
+        }
+        let payload = serde_json::to_vec(record).expect("a record has only text keys and plain values");
+        let appended = if std::mem::take(&mut self.torn) {
+            self.log.resume_after_torn_tail(&payload)?
+        } else {
+            self.log.append(&payload)?
+        };
+        assert_eq!(appended.value(), sequence.0, "the core and the log count the same records");
+        Ok(payload.len())
+    }
+
+    fn say(&self, sessions: &[SessionId], message: &FromCoordinator<ToReplicator>) {
+        match &message.message {
+            ToReplicator::Prepare(_) => {
+                self.send(sessions, message);
+                crash_point::reach_after_sending("prepare_sent");
+            }
+            ToReplicator::Commit { .. } => {
+                let (first, others) = sessions.split_at(sessions.len().min(1));
+                self.send(first, message);
+                crash_point::reach_after_sending("first_commit_sent");
+                self.send(others, message);
+            }
+            _ => self.send(sessions, message),
+        }
+    }
+
+    pub(crate) fn tell(&self, sessions: &[SessionId], message: &FromCoordinator<ToAppServer>) {
+        self.send(sessions, message);
+    }
+
+    /// Encodes once for all.
+    fn send(&self, sessions: &[SessionId], message: &impl Serialize) {
+        let outboxes: Vec<_> = sessions.iter().filter_map(|session| self.outboxes.get(session)).collect();
+        if !outboxes.is_empty() {
+            let text = serde_json::to_string(message).expect("a message has only text keys and plain values");
+            let text = Utf8Bytes::from(text);
+            for outbox in outboxes {
+                outbox.send(text.clone());
+            }
+        }
+    }
+
+    fn note(&mut self, event: ClusterEvent, listeners: &[SessionId], epoch: Epoch, coordinator: CoordinatorId) {
+        self.history.note(&event);
+        match &event {
+            ClusterEvent::RoundCommitted { .. } => metrics::counter!("concordance_rounds_committed_total").increment(1),
+            ClusterEvent::RoundAborted { .. } => metrics::counter!("concordance_rounds_aborted_total").increment(1),
+            _ => {}
+        }
+        let round = event.round().map(|round| round.to_string()).unwrap_or_default();
+        match event.kind() {
+            EventKind::Round => tracing::debug!(%epoch, round, "{}", event.sentence()),
+            _ => tracing::info!(%epoch, round, "{}", event.sentence()),
+        }
+        if !listeners.is_empty() {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let at_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+            let message = ToAppServer::Event(TimedEvent { at_ms, epoch, event });
+            self.send(listeners, &FromCoordinator { epoch, coordinator, message });
+        }
+    }
+
+    /// Answers a question about what is kept here; none if it is the core's to answer.
+    pub(crate) fn answer(&self, query: &Query, running: Option<&RestorationReport>) -> Option<QueryAnswer> {
+        match query {
+            Query::Rounds { before, limit, outcome } => Some(self.history.list(*before, *limit, *outcome)),
+            Query::Round { round } => Some(QueryAnswer::Round { round: self.history.round(*round).map(Box::new) }),
+            Query::Restorations => Some(QueryAnswer::Restorations { reports: self.reports.list(running) }),
+            Query::Restoration { restoration } => {
+                let report = running.filter(|report| report.id == *restoration).cloned();
+                let report = report.or_else(|| self.reports.report(*restoration));
+                Some(QueryAnswer::Restoration { report: report.map(Box::new) })
+            }
+            Query::Change { .. } | Query::Cluster => None,
+        }
+    }
+
+    /// Arms a crash point. Returns why not.
+    pub(crate) fn arm(&self, point: &str) -> Option<String> {
+        if !self.lab {
+            Some("the cluster does not run with the lab; start it with --lab".to_owned())
+        } else if !CRASH_POINTS.contains(&point) {
+            Some(format!("there is no crash point {point:?}; there are {}", CRASH_POINTS.join(", ")))
+        } else {
+            crash_point::arm(point);
+            None
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The thread that owns the core and the decision log.
+//!
+//! Each turn takes all events that wait, feeds them to the core, and does what it asks for (`effects`). Records of one turn are
+//! synced once; while that sync runs, new events wait in the channel and go into the next turn. That is the batching.
+
+use crate::checkpoints::Checkpoints;
+use crate::effects::Effects;
+use crate::event::Event;
+use crate::recovery::{Recovered, recover};
+use crate::report_files::ReportFiles;
+use crate::round_history::RoundHistory;
+use crate::settings::Settings;
+use crate::{CoordinatorError, recovery::RecoveryError};
+use protocol::{CoordinatorId, FromAppServer, View};
+use service::health::Readiness;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use two_phase::Now;
+use two_phase::coordinator::{Coordinator, CoordinatorIdentity};
+
+/// Most events that are taken in before their effects are done.
+const TURN_EVENTS_MAX: usize = 4_096;
+
+/// How often the core is woken when nothing happens.
+const IDLE_WAKE_UP: Duration = Duration::from_millis(500);
+
+/// The thread's state.
+pub(crate) struct Runtime {
+    core: Coordinator,
+    effects: Effects,
+    checkpoints: Checkpoints,
+    events: Sender<Event>,
+    clock: Clock,
+    readiness: Readiness,
+    why_not: Option<String>,
+    checkpoint_log_bytes: u64,
+    checkpoint_idle: Duration,
+    last_record: Instant,
+}
+
+struct Clock(Instant);
+
+impl Clock {
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Now { monotonic_ms: milliseconds(self.0.elapsed()), unix_ms: milliseconds(unix) }
+    }
+}
+
+impl Runtime {
+    /// Reads the log and takes the next epoch. When this returns, the epoch is durable.
+    pub(crate) fn start(
+        settings: &Settings,
+        coordinator: CoordinatorId,
+        readiness: Readiness,
+        events: Sender<Event>,
+    ) -> Result<Self, CoordinatorError> {
+        let view = View::first(settings.member_ids()?, settings.policy());
+        let Recovered { directory, key, log, torn, state, last } = recover(settings, view)?;
+        let identity = CoordinatorIdentity { coordinator, data_key: key.to_hex() };
+        let clock = Clock(Instant::now());
+        let core = Coordinator::start(identity, settings.core(), state, last, clock.now());
+        let (epoch, version) = (core.epoch(), core.state().version);
+        tracing::info!(%epoch, %version, files = core.state().manifest.files(), torn, "read the decision log");
+        let reports = ReportFiles::open(&directory).map_err(RecoveryError::Directory)?;
+        let history = RoundHistory::new(clock.0);
+        let mut runtime = Self {
+            core,
+            effects: Effects::new(log, torn, history, reports, settings.process.lab),
+            checkpoints: Checkpoints::new(&directory, key),
+            events,
+            clock,
+            readiness,
+            why_not: None,
+            checkpoint_log_bytes: settings.checkpoint_log_bytes,
+            checkpoint_idle: Duration::from_millis(settings.checkpoint_idle_ms),
+            last_record: Instant::now(),
+        };
+        runtime.do_effects()?;
+        Ok(runtime)
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self, received: &Receiver<Event>) -> Result<(), CoordinatorError> {
+        loop {
+            match received.recv_timeout(self.patience()) {
+                Ok(event) => {
+                    if self.take_turn(event, received) {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.core.handle_timer(self.clock.now()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.core.next_timer_ms().is_some_and(|due_ms| due_ms <= self.clock.now().monotonic_ms) {
+                self.core.handle_timer(self.clock.now());
+            }
+            self.do_effects()?;
+            self.save_checkpoint_if_due();
+            self.tell_readiness();
+        }
+        self.checkpoints.save_now(&self.core);
+        Ok(())
+    }
+
+    /// Feeds one event and all others that wait. Returns whether it is time to stop.
+    fn take_turn(&mut self, first: Event, received: &Receiver<Event>) -> bool {
+        let mut next = Some(first);
+        for _ in 0..TURN_EVENTS_MAX {
+            match next {
+                Some(Event::Stop) => return true,
+                Some(event) => self.feed(event),
+                None => break,
+            }
+            next = received.try_recv().ok();
+        }
+        match next {
+            Some(Event::Stop) => true,
+            Some(event) => {
+                self.feed(event);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn feed(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Connected { session, peer, outbox } => {
+                tracing::debug!(session = session.0, peer, "a link was accepted");
+                self.effects.connect(session, outbox);
+            }
+            Event::Replicator { session, message } => self.core.handle_replicator(session, *message, now),
+            Event::AppServer { session, message } => self.feed_app_server(session, *message, now),
+            Event::Disconnected { session, reason } => {
+                self.effects.disconnect(session);
+                self.core.handle_disconnected(session, &reason, now);
+            }
+            Event::CheckpointSaved { log_from } => {
+                self.checkpoints.saved();
+                self.effects.trim(log_from);
+            }
+            Event::CheckpointFailed { reason } => {
+                self.checkpoints.saved();
+                tracing::warn!(reason, "no checkpoint was saved; the log keeps growing until one is");
+            }
+            Event::Stop => {}
+        }
+    }
+
+    /// What only the driver knows is answered here; all else is the core's.
+    fn feed_app_server(&mut self, session: two_phase::coordinator::SessionId, message: FromAppServer, now: Now) {
+        let wrap = |message| protocol::FromCoordinator {
+            epoch: self.core.epoch(),
+            coordinator: self.core.coordinator(),
+            message,
+        };
+        if let FromAppServer::Ask { request, query } = &message
+            && let Some(answer) = self.effects.answer(query, self.core.running_report().as_ref())
+        {
+            let told = protocol::ToAppServer::Told { request: *request, answer };
+            self.effects.tell(&[session], &wrap(told));
+            return;
+        }
+        if let FromAppServer::Lab { request, action: protocol::LabAction::CrashAt { point } } = &message {
+            let refused = self.effects.arm(point);
+            let done = protocol::ToAppServer::Done { request: *request, refused };
+            self.effects.tell(&[session], &wrap(done));
+            return;
+        }
+        self.core.handle_app_server(session, message, now);
+    }
+
+    fn do_effects(&mut self) -> Result<(), CoordinatorError> {
+        loop {
+            let effects = self.core.take_effects();
+            if effects.is_empty() {
+                return Ok(());
+            }
+            let listeners = self.core.event_listeners();
+            let done = self.effects.do_all(effects, &listeners, self.core.epoch(), self.core.coordinator());
+            let done = done.map_err(|error| CoordinatorError::Disk(error.to_string()))?;
+            if let Some(durable) = done.durable {
+                self.checkpoints.appended(done.bytes);
+                self.last_record = Instant::now();
+                self.core.handle_durable(durable, self.clock.now());
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let now_ms = self.clock.now().monotonic_ms;
+        let due = self.core.next_timer_ms().map(|due_ms| Duration::from_millis(due_ms.saturating_sub(now_ms)));
+        due.unwrap_or(IDLE_WAKE_UP).min(IDLE_WAKE_UP)
+    }
+
+    fn save_checkpoint_if_due(&mut self) {
+        let grown = self.checkpoints.bytes_since();
+        let idle = grown > 0 && self.last_record.elapsed() >= self.checkpoint_idle;
+        if idle || grown >= self.checkpoint_log_bytes {
+            self.checkpoints.save_in_background(&self.core, &self.events);
+        }
+    }
+
+    fn tell_readiness(&mut self) {
+        metrics::gauge!("concordance_changes_waiting").set(self.core.changes_waiting() as f64);
+        let why_not = self.core.why_no_round();
+        if why_not != self.why_not {
+            match &why_not {
+                Some(reason) => self.readiness.block("rounds", reason.clone()),
+                None => self.readiness.clear("rounds"),
+            }
+            self.why_not = why_not;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The settings of a coordinator, every time and bound with its reason.
+
+use protocol::{CommitPolicy, InvalidId, MemberId};
+use serde::{Deserialize, Serialize};
+use service::config::{self, ConfigError};
+use service::process::{ProcessFlags, ProcessSettings};
+use service::websocket::LinkSettings;
+use two_phase::coordinator::CoordinatorSettings;
+
+/// The flags of a coordinator.
+#[derive(Debug, Clone, clap::Parser, Serialize)]
+#[command(name = "coordinator", version, about = "Runs Concordance's rounds of two-phase commit")]
+pub struct Flags {
+    #[command(flatten)]
+    #[serde(flatten)]
+    process: ProcessFlags,
+    /// The replicators that are members, separated by commas. Fixed when the cluster is made.
+    #[arg(long, value_name = "ID,ID,…")]
+    members: Option<String>,
+    /// How long a round waits for votes, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    vote_timeout_ms: Option<u64>,
+    /// How long a change waits for a round that can be run before it is refused, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    change_wait_ms: Option<u64>,
+}
+
+/// The settings of a coordinator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// What every service has.
+    #[serde(flatten)]
+    pub process: ProcessSettings,
+    /// The replicators that are members, separated by commas.
+    pub members: String,
+    /// A round waits so long for votes. Much longer than a slow sync, much shorter than a person's patience.
+    pub vote_timeout_ms: u64,
+    /// A change waits so long for a round. Long enough for a replicator to be started again.
+    pub change_wait_ms: u64,
+    /// A replicator that could not take a round is left in peace so long.
+    pub pause_after_refusal_ms: u64,
+    /// A holder may take so long to read all of its files.
+    pub holder_timeout_ms: u64,
+    /// Clients that send again get the first answer for so long.
+    pub answer_retention_hours: u64,
+    /// Most changes in one round: bounds the time of a round.
+    pub round_changes_max: usize,
+    /// Most bytes of content in one round: a round must fit into one log segment, as base64.
+    pub round_bytes_max: u64,
+    /// Most changes that wait; more are refused at once.
+    pub queue_changes_max: usize,
+    /// Most bytes of content that wait.
+    pub queue_bytes_max: u64,
+    /// Size of a log segment in bytes.
+    pub log_segment_bytes: u64,
+    /// A checkpoint is saved when the log has grown by so many bytes, so that a start reads little.
+    pub checkpoint_log_bytes: u64,
+    /// A checkpoint is also saved after so long without a new record.
+    pub checkpoint_idle_ms: u64,
+    /// The links.
+    #[serde(flatten)]
+    pub link: LinkSettings,
+}
+
+/// Why settings are unusable.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A member's name is none.
+    #[error("--members: {0}")]
+    Member(#[from] InvalidId),
+    /// There are no members.
+    #[error("--members is missing: name the replicators, such as --members replicator-1,replicator-2,replicator-3")]
+    NoMembers,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let core = CoordinatorSettings::default();
+        Self {
+            process: ProcessSettings::at("data/coordinator", 7410),
+            members: String::new(),
+            vote_timeout_ms: core.vote_timeout_ms,
+            change_wait_ms: core.change_wait_ms,
+            pause_after_refusal_ms: core.pause_after_refusal_ms,
+            holder_timeout_ms: core.holder_timeout_ms,
+            answer_retention_hours: 24,
+            round_changes_max: core.round_changes_max,
+            round_bytes_max: core.round_bytes_max,
+            queue_changes_max: core.queue_changes_max,
+            queue_bytes_max: core.queue_bytes_max,
+            log_segment_bytes: 16 << 20,
+            checkpoint_log_bytes: 32 << 20,
+            checkpoint_idle_ms: 5_000,
+            link: LinkSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings: flags, environment, file, defaults.
+    ///
+    /// # Errors
+    /// A setting that is unusable, naming it and where it came from.
+    pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
+        let settings: Self = config::load(flags, flags.process.config.as_deref())?;
+        settings.member_ids()?;
+        Ok(settings)
+    }
+
+    /// The members' names.
+    ///
+    /// # Errors
+    /// A name that is none, or no name at all.
+    pub fn member_ids(&self) -> Result<Vec<MemberId>, SettingsError> {
+        let names = self.members.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let members = names.map(str::parse).collect::<Result<Vec<MemberId>, _>>()?;
+        if members.is_empty() { Err(SettingsError::NoMembers) } else { Ok(members) }
+    }
+
+    /// Which members a round needs.
+    #[must_use]
+    pub fn policy(&self) -> CommitPolicy {
+        CommitPolicy::All
+    }
+
+    /// The settings of the core.
+    #[must_use]
+    pub fn core(&self) -> CoordinatorSettings {
+        CoordinatorSettings {
+            vote_timeout_ms: self.vote_timeout_ms,
+            change_wait_ms: self.change_wait_ms,
+            pause_after_refusal_ms: self.pause_after_refusal_ms,
+            holder_timeout_ms: self.holder_timeout_ms,
+            answer_retention_ms: self.answer_retention_hours * 60 * 60 * 1_000,
+            round_changes_max: self.round_changes_max,
+            round_bytes_max: self.round_bytes_max,
+            queue_changes_max: self.queue_changes_max,
+            queue_bytes_max: self.queue_bytes_max,
+            lab: self.process.lab,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Does what the core asks for, in order. The only place that appends to the log and that speaks to the coordinator.
+
+use crate::checkpoints::Checkpoints;
+use crate::file_worker::{FileWorker, Job};
+use crate::recovery::FirstAppend;
+use holder::Holder;
+use protocol::{CatchUpId, HolderRequest, Version};
+use service::crash_point;
+use service::websocket::Outbox;
+use std::sync::Arc;
+use storage::file_writer::FileWrite;
+use storage::log::{Log, LogError};
+use two_phase::replicator::{Replicator, ReplicatorEffect, ReplicatorRecord};
+use two_phase::{LogSequence, SyncWhen};
+
+/// The log, the link and the files.
+pub(crate) struct Effects {
+    log: Log,
+    first_append: FirstAppend,
+    outbox: Option<Outbox>,
+    holder: Arc<Holder>,
+    worker: FileWorker,
+    /// Records wait for the next sync.
+    unsynced: bool,
+    applied: Version,
+}
+
+/// What came of a list of effects.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// Somebody waits for the sync.
+    pub sync_now: bool,
+    /// Bytes that were appended.
+    pub bytes: usize,
+    /// Catch-ups whose files are complete, to be installed.
+    pub to_install: Vec<(CatchUpId, Vec<catalogue::BookPath>)>,
+    /// Questions that are answered when everything so far is synced and handed to the file writer.
+    pub questions: Vec<ReplicatorEffect>,
+}
+
+impl Effects {
+    pub(crate) fn new(
+        log: Log,
+        first_append: FirstAppend,
+        holder: Arc<Holder>,
+        worker: FileWorker,
+        applied: Version,
+    ) -> Self {
+        Self { log, first_append, outbox: None, holder, worker, unsynced: false, applied }
+    }
+
+    pub(crate) fn connect(&mut self, outbox: Option<Outbox>) {
+        self.outbox = outbox;
+    }
+
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    pub(crate) fn trim(&mut self, through: LogSequence) {
+        if let Err(error) = self.log.trim(storage::LogSequence::new(through.0 + 1)) {
+            tracing::warn!(%error, "the log could not be trimmed");
+        }
+    }
+
+    /// One sync for everything that was appended.
+    pub(crate) fn sync(&mut self) -> Result<LogSequence, LogError> {
+        self.unsynced = false;
+        Ok(LogSequence(self.log.sync()?.value()))
+    }
+
+    pub(crate) fn do_all(&mut self, effects: Vec<ReplicatorEffect>, core: &Replicator) -> Result<Done, LogError> {
+        let mut done = Done::default();
+        for effect in effects {
+            match effect {
+                ReplicatorEffect::Append { sequence, record, sync } => {
+                    done.bytes += self.append(sequence, &record)?;
+                    done.sync_now |= sync == SyncWhen::Now;
+                }
+                ReplicatorEffect::Send(message) => {
+                    if let Some(outbox) = &self.outbox {
+                        let text =
+                            serde_json::to_string(&message).expect("a message has only text keys and plain values");
+                        outbox.send(text);
+                    }
+                }
+                ReplicatorEffect::WriteFiles { version, changes } => {
+                    let write = |change: &protocol::Change| FileWrite {
+                        path: change.path,
+                        content: ReplicatorEffect::content_of(change).map(|content| content.shared()),
+                    };
+                    crash_point::reach("before_files");
+                    self.holder.apply(changes.iter().map(write).collect(), version.0);
+                    self.applied = self.applied.max(version);
+                }
+                ReplicatorEffect::Disconnect { reason } => {
+                    tracing::warn!(reason, "leaving the coordinator; will dial again");
+                    if let Some(outbox) = self.outbox.take() {
+                        outbox.close(reason);
+                    }
+                }
+                ReplicatorEffect::FindMissing { catch_up, files } => {
+                    self.worker.give(Job::FindMissing { catch_up, files })
+                }
+                ReplicatorEffect::StoreFetched { catch_up, files } => {
+                    let paths: Vec<_> = files.iter().map(|file| file.wanted.path).collect();
+                    let record = |path: &catalogue::BookPath| {
+                        core.state().manifest.record(path).map(|record| (*path, record.digest))
+                    };
+                    let expected = paths.iter().filter_map(record).collect();
+                    let claim = self.holder.claim(paths);
+                    self.worker.give(Job::Store { claim, catch_up, files, expected });
+                }
+                ReplicatorEffect::Install { catch_up, removed } => done.to_install.push((catch_up, removed)),
+                question @ (ReplicatorEffect::Inspect(_) | ReplicatorEffect::Heal { .. }) => {
+                    done.questions.push(question)
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Hands a question to the file worker. Claims are taken here, on the thread that applies rounds.
+    pub(crate) fn ask(&self, question: ReplicatorEffect) {
+        match question {
+            ReplicatorEffect::Inspect(request) => self.inspect(request),
+            ReplicatorEffect::Heal { request, repairs, foreign, left } => {
+                let claim = self.holder.claim(repairs.iter().map(|repair| repair.path));
+                self.worker.give(Job::Heal { claim, request, repairs, foreign, left });
+            }
+            _ => {}
+        }
+    }
+
+    fn inspect(&self, request: HolderRequest) {
+        self.worker.give(Job::Inspect { request, version: self.applied });
+    }
+
+    /// Installs what a catch-up has led to: first the files, then the checkpoint that vouches for them.
+    pub(crate) fn install(
+        &mut self,
+        catch_up: CatchUpId,
+        removed: &[catalogue::BookPath],
+        core: &mut Replicator,
+        checkpoints: &mut Checkpoints,
+    ) -> Result<(), String> {
+        let Some(state) = core.state_to_install(catch_up) else { return Ok(()) };
+        let claim = self.holder.claim(removed.iter().copied());
+        let expected = |path: &catalogue::BookPath| core.state().manifest.record(path).map(|record| record.digest);
+        self.holder.remove(&claim, removed, &expected).map_err(|error| error.to_string())?;
+        let durable = self.sync().map_err(|error| error.to_string())?;
+        core.handle_durable(durable);
+        checkpoints.save_installed(&state, durable)?;
+        self.applied = state.version;
+        core.handle_installed(catch_up, state);
+        Ok(())
+    }
+
+    fn append(&mut self, sequence: LogSequence, record: &ReplicatorRecord) -> Result<usize, LogError> {
+        let payload = serde_json::to_vec(record).expect("a record has only text keys and plain values");
+        let appended = match std::mem::replace(&mut self.first_append, FirstAppend::Plain) {
+            FirstAppend::Plain => self.log.append(&payload)?,
+            FirstAppend::AfterTornTail => self.log.resume_after_torn_tail(&payload)?,
+            FirstAppend::Reset => {
+                let next = storage::LogSequence::new(sequence.0);
+                self.log.reset(next, &payload)?;
+                next
+            }
+        };
+        assert_eq!(appended.value(), sequence.0, "the core and the log count the same records");
+        self.unsynced = true;
+        crash_point::reach(match record {
+            ReplicatorRecord::Prepared(_) => "prepare_appended",
+            ReplicatorRecord::Committed { .. } => "commit_appended",
+            _ => "record_appended",
+        });
+        Ok(payload.len())
+    }
+}

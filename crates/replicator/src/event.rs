@@ -1,0 +1,32 @@
+//! Everything that can wake a replicator: the closed list of what its thread is told.
+
+use protocol::{CatchUpId, FromCoordinator, HolderAnswer, ToReplicator, WantedFile};
+use service::websocket::Outbox;
+use two_phase::LogSequence;
+
+/// Something that happened outside of the runtime thread.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The link to a coordinator is up.
+    Connected { peer: String, outbox: Outbox },
+    /// The coordinator said something.
+    Message { message: Box<FromCoordinator<ToReplicator>> },
+    /// The link ended.
+    Disconnected { reason: String },
+    /// A question about files was answered, or repairs were done.
+    Answered { answer: HolderAnswer },
+    /// The disk was searched for files of a catch-up.
+    Missing { catch_up: CatchUpId, missing: Vec<WantedFile> },
+    /// Files of a catch-up were written.
+    Stored { catch_up: CatchUpId },
+    /// The backlog of files has room again.
+    BacklogFell,
+    /// Files cannot be written: nothing that follows could be believed.
+    FilesFailed { reason: String },
+    /// A checkpoint is durable: the log may be trimmed up to this record.
+    CheckpointSaved { sequence: LogSequence },
+    /// A checkpoint could not be saved.
+    CheckpointFailed { reason: String },
+    /// The process is to stop.
+    Stop,
+}

@@ -1,0 +1,293 @@
+//! The thread that owns the core and the log.
+//!
+//! Each turn takes all events that wait, feeds them to the core, and does what it asks for (`effects`). Records of one turn are
+//! synced once. A commit record is not worth a sync of its own: it shares that of the next prepare, or is synced a moment later.
+
+use crate::ReplicatorError;
+use crate::checkpoints::Checkpoints;
+use crate::effects::Effects;
+use crate::event::Event;
+use crate::file_worker::FileWorker;
+use crate::recovery::{Recovered, RecoveryError, key_path, recover};
+use crate::settings::Settings;
+use holder::{Holder, HolderSettings};
+use protocol::{FromCoordinator, Standing, ToReplicator};
+use service::crash_point;
+use service::health::Readiness;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+use storage::file_writer::FileWriterEvent;
+use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
+use two_phase::replicator::{Capacity, Replicator, ReplicatorEffect};
+
+/// Most events that are taken in before their effects are done.
+const TURN_EVENTS_MAX: usize = 1_024;
+
+/// How often the machine is measured, and the longest wait for an event.
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
+
+/// The thread's state.
+pub(crate) struct Runtime {
+    core: Replicator,
+    effects: Effects,
+    checkpoints: Checkpoints,
+    holder: Arc<Holder>,
+    directory: DataDirectory,
+    events: Sender<Event>,
+    readiness: Readiness,
+    settings: Settings,
+    unsynced_since: Option<Instant>,
+    last_record: Instant,
+    measured: Option<Instant>,
+    disk_free_bytes: u64,
+}
+
+impl Runtime {
+    /// Reads the log. When this returns, the files of committed rounds are on their way to the disk.
+    pub(crate) fn start(
+        settings: &Settings,
+        readiness: Readiness,
+        events: Sender<Event>,
+    ) -> Result<Self, ReplicatorError> {
+        let member = settings.member_id()?;
+        let Recovered { directory, log, first_append, core, key } = recover(settings, &member)?;
+        let files = BookFiles::open(&directory).map_err(RecoveryError::from)?;
+        let writer = FileWriter::start(files.clone(), settings.backlog_bytes_max, on_writer_event(events.clone()))
+            .map_err(RecoveryError::from)?;
+        let quarantine = Quarantine::open(&directory).map_err(RecoveryError::from)?;
+        let holder = Arc::new(Holder::new(files, writer, quarantine, HolderSettings::default()));
+        let worker = FileWorker::start(Arc::clone(&holder), log.reader(), events.clone())
+            .map_err(|error| ReplicatorError::Disk(error.to_string()))?;
+        let version = core.state().version;
+        let in_doubt = core.state().prepared.as_ref().map(|prepare| prepare.round.to_string());
+        tracing::info!(%member, %version, files = core.state().manifest.files(), in_doubt, standing = ?core.state().standing, "read the log");
+        readiness.block("coordinator", "not connected");
+        let mut runtime = Self {
+            core,
+            effects: Effects::new(log, first_append, Arc::clone(&holder), worker, version),
+            checkpoints: Checkpoints::new(&directory, key, Arc::clone(&holder)),
+            holder,
+            directory,
+            events,
+            readiness,
+            settings: settings.clone(),
+            unsynced_since: None,
+            last_record: Instant::now(),
+            measured: None,
+            disk_free_bytes: 0,
+        };
+        runtime.measure();
+        runtime.do_effects()?;
+        Ok(runtime)
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self, received: &Receiver<Event>) -> Result<(), ReplicatorError> {
+        loop {
+            match received.recv_timeout(self.patience()) {
+                Ok(event) => {
+                    if self.take_turn(event, received)? {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.measure();
+            self.do_effects()?;
+            self.sync_if_due()?;
+            self.save_checkpoint_if_due();
+        }
+        if self.effects.has_unsynced() {
+            self.sync()?;
+        }
+        self.do_effects()?;
+        self.checkpoints.save_now(&self.core);
+        Ok(())
+    }
+
+    /// Feeds one event and all others that wait. Returns whether it is time to stop.
+    fn take_turn(&mut self, first: Event, received: &Receiver<Event>) -> Result<bool, ReplicatorError> {
+        let mut next = Some(first);
+        for _ in 0..TURN_EVENTS_MAX {
+            match next {
+                Some(Event::Stop) => return Ok(true),
+                Some(event) => self.feed(event)?,
+                None => break,
+            }
+            next = received.try_recv().ok();
+        }
+        match next {
+            Some(Event::Stop) => Ok(true),
+            Some(event) => self.feed(event).map(|()| false),
+            None => Ok(false),
+        }
+    }
+
+    fn feed(&mut self, event: Event) -> Result<(), ReplicatorError> {
+        match event {
+            Event::Connected { peer, outbox } => {
+                tracing::info!(peer, "connected to the coordinator");
+                self.readiness.clear("coordinator");
+                self.effects.connect(Some(outbox));
+                self.core.handle_connected();
+            }
+            Event::Message { message } => self.feed_message(*message),
+            Event::Disconnected { reason } => {
+                tracing::warn!(reason, "disconnected from the coordinator");
+                self.readiness.block("coordinator", reason);
+                self.effects.connect(None);
+                self.core.handle_disconnected();
+            }
+            Event::Answered { answer } => self.core.handle_answer(answer),
+            Event::Missing { catch_up, missing } => self.core.handle_missing(catch_up, missing),
+            Event::Stored { catch_up } => self.core.handle_stored(catch_up),
+            Event::BacklogFell => {}
+            Event::FilesFailed { reason } => return Err(ReplicatorError::Disk(reason)),
+            Event::CheckpointSaved { sequence } => {
+                self.checkpoints.saved();
+                self.effects.trim(sequence);
+            }
+            Event::CheckpointFailed { reason } => {
+                self.checkpoints.saved();
+                tracing::warn!(reason, "no checkpoint was saved; the log keeps growing until one is");
+            }
+            Event::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn feed_message(&mut self, message: FromCoordinator<ToReplicator>) {
+        if let ToReplicator::Welcome { data_key, .. } = &message.message {
+            self.learn_key(data_key);
+        }
+        match &message.message {
+            ToReplicator::Prepare(_) => crash_point::reach("prepare_received"),
+            ToReplicator::Commit { .. } => crash_point::reach("commit_received"),
+            _ => {}
+        }
+        self.core.handle_message(message);
+    }
+
+    /// The data key is told once and kept: the manifest's MAC is made with it.
+    fn learn_key(&mut self, text: &str) {
+        if self.checkpoints.key().is_some() {
+            return;
+        }
+        let Some(key) = SecretKey::from_hex(text) else {
+            tracing::error!("the coordinator told a data key that is none");
+            return;
+        };
+        match secret_file::save(&key_path(&self.directory), &key) {
+            Ok(()) => self.checkpoints.set_key(key),
+            Err(error) => tracing::error!(%error, "the data key could not be kept; no checkpoint can be saved"),
+        }
+    }
+
+    fn do_effects(&mut self) -> Result<(), ReplicatorError> {
+        let mut questions: Vec<ReplicatorEffect> = Vec::new();
+        loop {
+            let effects = self.core.take_effects();
+            if effects.is_empty() {
+                break;
+            }
+            let done = self.effects.do_all(effects, &self.core).map_err(disk)?;
+            self.checkpoints.appended(done.bytes);
+            if done.bytes > 0 {
+                self.last_record = Instant::now();
+                self.unsynced_since.get_or_insert(self.last_record);
+            }
+            for (catch_up, removed) in done.to_install {
+                let installed = self.effects.install(catch_up, &removed, &mut self.core, &mut self.checkpoints);
+                installed.map_err(ReplicatorError::Disk)?;
+            }
+            questions.extend(done.questions);
+            if done.sync_now || (!questions.is_empty() && self.effects.has_unsynced()) {
+                self.sync()?;
+            }
+        }
+        for question in questions {
+            self.effects.ask(question);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), ReplicatorError> {
+        let durable = self.effects.sync().map_err(disk)?;
+        crash_point::reach("records_durable");
+        self.unsynced_since = None;
+        self.core.handle_durable(durable);
+        Ok(())
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), ReplicatorError> {
+        let wait = Duration::from_millis(self.settings.sync_soon_ms);
+        if self.effects.has_unsynced() && self.unsynced_since.is_none_or(|since| since.elapsed() >= wait) {
+            self.sync()?;
+            self.do_effects()?;
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        let wait = Duration::from_millis(self.settings.sync_soon_ms);
+        match self.unsynced_since.filter(|_| self.effects.has_unsynced()) {
+            Some(since) => wait.saturating_sub(since.elapsed()),
+            None => MEASURE_EVERY,
+        }
+    }
+
+    /// Tells the core what the machine can take: room on the disk now and then, room in the backlog each turn.
+    fn measure(&mut self) {
+        if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
+            self.measured = Some(Instant::now());
+            self.disk_free_bytes =
+                free_bytes(&self.directory.path().to_owned()).saturating_sub(self.settings.disk_reserve_bytes);
+            metrics::gauge!("concordance_version").set(self.core.state().version.0 as f64);
+            metrics::gauge!("concordance_in_doubt").set(if self.core.state().prepared.is_some() { 1.0 } else { 0.0 });
+            metrics::gauge!("concordance_backlog_bytes").set(self.holder.writer().backlog_bytes() as f64);
+            let trusted = self.core.state().standing == Standing::Trusted;
+            if trusted {
+                self.readiness.clear("standing");
+            } else {
+                self.readiness.block("standing", "its memory is not confirmed yet; it takes no part in rounds");
+            }
+        }
+        let credit_bytes = self.settings.backlog_bytes_max.saturating_sub(self.holder.writer().backlog_bytes());
+        self.core.handle_capacity(Capacity { disk_free_bytes: self.disk_free_bytes, credit_bytes });
+    }
+
+    fn save_checkpoint_if_due(&mut self) {
+        let grown = self.checkpoints.bytes_since();
+        let idle = grown > 0 && self.last_record.elapsed() >= Duration::from_millis(self.settings.checkpoint_idle_ms);
+        if idle || grown >= self.settings.checkpoint_log_bytes {
+            self.checkpoints.save_in_background(&self.core, &self.events);
+        }
+    }
+}
+
+fn on_writer_event(events: Sender<Event>) -> Box<dyn Fn(FileWriterEvent) + Send> {
+    Box::new(move |event| {
+        let _ = match event {
+            FileWriterEvent::BacklogBelowMark { .. } | FileWriterEvent::DiskHasRoom => events.send(Event::BacklogFell),
+            FileWriterEvent::DiskFull { path, error } => {
+                tracing::error!(%path, %error, "the disk is full: committed files wait to be written");
+                Ok(())
+            }
+            FileWriterEvent::Failed { path, error } => {
+                events.send(Event::FilesFailed { reason: format!("{path} cannot be written: {error}") })
+            }
+        };
+    })
+}
+
+/// Free bytes on the file system of a path, for processes that are not root.
+fn free_bytes(path: &PathBuf) -> u64 {
+    rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn disk(error: storage::log::LogError) -> ReplicatorError {
+    ReplicatorError::Disk(error.to_string())
+}

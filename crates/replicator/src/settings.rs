@@ -1,0 +1,112 @@
+//! The settings of a replicator, every time and bound with its reason.
+
+use protocol::{InvalidId, MemberId};
+use serde::{Deserialize, Serialize};
+use service::config::{self, ConfigError};
+use service::process::{ProcessFlags, ProcessSettings};
+use service::websocket::{LinkAddress, LinkAddressError, LinkSettings};
+
+/// The flags of a replicator.
+#[derive(Debug, Clone, clap::Parser, Serialize)]
+#[command(name = "replicator", version, about = "Keeps one copy of Concordance's catalogue")]
+pub struct Flags {
+    #[command(flatten)]
+    #[serde(flatten)]
+    process: ProcessFlags,
+    /// This replicator's name, as the coordinator's --members has it.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Where the coordinator is; several addresses, separated by commas, are tried in turn.
+    #[arg(long, value_name = "ws://HOST:PORT")]
+    coordinator: Option<String>,
+}
+
+/// The settings of a replicator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// What every service has.
+    #[serde(flatten)]
+    pub process: ProcessSettings,
+    /// Its name.
+    pub id: String,
+    /// Where the coordinator is.
+    pub coordinator: String,
+    /// A commit record waits so long for the sync of the next prepare before it is synced alone.
+    pub sync_soon_ms: u64,
+    /// Most bytes of committed files that wait to be written; beyond it rounds wait.
+    pub backlog_bytes_max: u64,
+    /// So much of the disk is never used: the last bytes are for the log and for people to log in.
+    pub disk_reserve_bytes: u64,
+    /// Size of a log segment in bytes.
+    pub log_segment_bytes: u64,
+    /// A checkpoint is saved when the log has grown by so many bytes, so that a start redoes little.
+    pub checkpoint_log_bytes: u64,
+    /// A checkpoint is also saved after so long without a new record.
+    pub checkpoint_idle_ms: u64,
+    /// The link.
+    #[serde(flatten)]
+    pub link: LinkSettings,
+}
+
+/// Why settings are unusable.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The name is none.
+    #[error("--id: {0}")]
+    Id(#[from] InvalidId),
+    /// An address is none.
+    #[error("--coordinator: {0}")]
+    Address(#[from] LinkAddressError),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            process: ProcessSettings::at("data/replicator", 7421),
+            id: "replicator-1".to_owned(),
+            coordinator: "ws://127.0.0.1:7410".to_owned(),
+            sync_soon_ms: 2,
+            backlog_bytes_max: 64 << 20,
+            disk_reserve_bytes: 256 << 20,
+            log_segment_bytes: 16 << 20,
+            checkpoint_log_bytes: 64 << 20,
+            checkpoint_idle_ms: 5_000,
+            link: LinkSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings: flags, environment, file, defaults.
+    ///
+    /// # Errors
+    /// A setting that is unusable, naming it and where it came from.
+    pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
+        let settings: Self = config::load(flags, flags.process.config.as_deref())?;
+        settings.member_id()?;
+        settings.addresses()?;
+        Ok(settings)
+    }
+
+    /// Its name.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn member_id(&self) -> Result<MemberId, SettingsError> {
+        Ok(self.id.parse()?)
+    }
+
+    /// Where to dial.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn addresses(&self) -> Result<Vec<LinkAddress>, SettingsError> {
+        let addresses = self.coordinator.split(',').map(str::trim).filter(|address| !address.is_empty());
+        let at_path = |address: &str| address.parse::<LinkAddress>()?.at_path("/v1/replicators");
+        Ok(addresses.map(at_path).collect::<Result<_, _>>()?)
+    }
+}

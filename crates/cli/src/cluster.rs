@@ -1,0 +1,134 @@
+//! `status` and `members`: how the cluster is.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::CommandError;
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::tables::{align_right, facts, or_dash, short, table};
+
+/// What `GET /cluster` says, as far as it is shown.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cluster {
+    epoch: u64,
+    pub(crate) version: u64,
+    root: String,
+    min_in_sync: u64,
+    commit_policy: String,
+    accepting_writes: bool,
+    why_not: Option<String>,
+    members: Vec<Member>,
+    coordinator: Coordinator,
+    app_server: AppServer,
+    #[serde(default)]
+    lab: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Member {
+    id: String,
+    state: String,
+    connected: bool,
+    version: Option<u64>,
+    in_doubt_since: Option<String>,
+    in_doubt_round: Option<String>,
+    address: Option<String>,
+    detail: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Coordinator {
+    connected: bool,
+    since: Option<String>,
+    address: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AppServer {
+    id: String,
+    version: Option<u64>,
+    level: bool,
+    books: Option<u64>,
+    modified: Option<u64>,
+}
+
+impl Cluster {
+    fn is_well(&self) -> bool {
+        let members_are_well =
+            self.members.iter().all(|member| member.state == "in_sync" && member.in_doubt_since.is_none());
+        self.accepting_writes && self.coordinator.connected && self.app_server.level && members_are_well
+    }
+
+    fn draw(&self) -> String {
+        let writes = match (&self.why_not, self.accepting_writes) {
+            (_, true) => "accepted".to_owned(),
+            (Some(why), false) => format!("not accepted: {why}"),
+            (None, false) => "not accepted".to_owned(),
+        };
+        let since = self.coordinator.since.as_deref().map(|since| format!(" since {since}")).unwrap_or_default();
+        let link = if self.coordinator.connected { "connected" } else { "cannot be reached" };
+        let address = or_dash(self.coordinator.address.as_deref());
+        let app_server = &self.app_server;
+        let level = if app_server.level { "level" } else { "catching up" };
+        let mut lines = vec![
+            ("writes", writes),
+            ("version", self.version.to_string()),
+            ("root", short(&self.root)),
+            ("epoch", self.epoch.to_string()),
+            ("commit policy", format!("{} (at least {} in sync)", self.commit_policy, self.min_in_sync)),
+            ("coordinator", format!("{address}, {link}{since}")),
+            ("app-server", format!("{}, {level}, version {}", app_server.id, or_dash(app_server.version))),
+            ("books", or_dash(app_server.books)),
+        ];
+        if let Some(modified) = app_server.modified.filter(|&modified| modified > 0) {
+            lines.push(("modified here", format!("{modified} (see `concordance replicate` and `restore`)")));
+        }
+        if self.lab {
+            lines.push(("lab", "on".to_owned()));
+        }
+        format!("{}\n\n{}", facts(&lines), draw_members(&self.members))
+    }
+}
+
+fn draw_members(members: &[Member]) -> String {
+    let mut table = table(&["member", "state", "version", "in doubt since", "address", "note"]);
+    align_right(&mut table, &[2]);
+    for member in members {
+        let state = member.state.replace('_', " ");
+        let state = if member.connected { state } else { format!("{state}, not connected") };
+        let doubt = member.in_doubt_since.as_deref().map(|since| match &member.in_doubt_round {
+            Some(round) => format!("{since} (round {round})"),
+            None => since.to_owned(),
+        });
+        table.add_row([
+            member.id.clone(),
+            state,
+            or_dash(member.version),
+            or_dash(doubt),
+            or_dash(member.address.as_deref()),
+            member.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+/// Asks how the cluster is.
+pub(crate) async fn fetch(client: &Client) -> Result<(Value, Cluster), CommandError> {
+    let raw = client.fetch("/cluster").await?;
+    let cluster = client.read(&raw)?;
+    Ok((raw, cluster))
+}
+
+pub(crate) async fn status(client: &Client, output: &Output) -> Result<Exit, CommandError> {
+    let (raw, cluster) = fetch(client).await?;
+    output.answer(&raw, || cluster.draw());
+    Ok(if cluster.is_well() { Exit::Success } else { Exit::Findings })
+}
+
+pub(crate) async fn members(client: &Client, output: &Output) -> Result<Exit, CommandError> {
+    let (raw, cluster) = fetch(client).await?;
+    output.answer(&json!(raw["members"]), || draw_members(&cluster.members));
+    Ok(Exit::Success)
+}

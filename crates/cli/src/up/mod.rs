@@ -1,0 +1,173 @@
+//! `concordance up`: a whole cluster on this machine, from its start to its end.
+//!
+//! A supervisor and nothing more: it starts the programs that lie beside it, watches them, and speaks to them as any
+//! client does. None of them outlives it, however it ends: each watches the pipe that is its standard input.
+
+mod data_directory;
+mod keeper;
+mod log_tail;
+mod plan;
+mod readiness;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{Connection, UpArguments};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::output::{self, Output};
+use crate::tables::{count, facts};
+use crate::{cluster, import, sample};
+
+use data_directory::DataDirectory;
+use keeper::{Death, Keeper};
+use plan::Plan;
+use readiness::Waiting;
+
+/// How long the services together may take to be ready. Reading a large catalogue takes a while.
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often one service may die before the cluster was ever ready.
+const DEATHS_AT_START_MAX: u32 = 3;
+/// The import's key: a second try continues the first.
+const SAMPLE_KEY: &str = "sample-catalogue";
+
+/// Runs a cluster until a signal stops it.
+pub(crate) async fn run(arguments: &UpArguments, token_file: Option<&Path>) -> Result<Exit, UpError> {
+    let plan = Plan::new(arguments, token_file)?;
+    // Held until everything has ended.
+    let directory = DataDirectory::claim(&plan.data, arguments.replicators)?;
+    plan.check_ports()?;
+    let stop = service::shutdown::on_signals().map_err(|source| UpError::Signals { source })?;
+
+    output::say(&format!("starting {} …", plan.describe()));
+    let (deaths_sender, deaths) = mpsc::unbounded_channel();
+    let keepers: Vec<Keeper> = plan
+        .services
+        .iter()
+        .map(|service| Keeper::start(service.clone(), &directory, !arguments.no_restart, deaths_sender.clone()))
+        .collect();
+    let result = oversee(&plan, arguments, deaths, &stop).await;
+    output::say("stopping …");
+    stop_all(keepers).await;
+    result.map(|()| {
+        output::say("stopped");
+        Exit::Success
+    })
+}
+
+/// Brings the cluster up and waits for the signal to stop.
+async fn oversee(
+    plan: &Plan,
+    arguments: &UpArguments,
+    mut deaths: mpsc::UnboundedReceiver<Death>,
+    stop: &CancellationToken,
+) -> Result<(), UpError> {
+    let waiting = tokio::select! {
+        waiting = readiness::wait(&plan.services, READY_TIMEOUT) => waiting,
+        died = too_many_deaths(&mut deaths, arguments.no_restart) => return Err(died),
+        () = stop.cancelled() => return Ok(()),
+    };
+    if waiting.is_empty() && !arguments.empty {
+        tokio::select! { () = seed(plan) => {}, () = stop.cancelled() => return Ok(()) }
+    }
+    output::print(&welcome(plan, &waiting));
+    stop.cancelled().await;
+    Ok(())
+}
+
+/// Returns when a service has died too often to believe that it will ever start.
+async fn too_many_deaths(deaths: &mut mpsc::UnboundedReceiver<Death>, no_restart: bool) -> UpError {
+    let deaths_max = if no_restart { 1 } else { DEATHS_AT_START_MAX };
+    loop {
+        match deaths.recv().await {
+            Some(death) if death.times >= deaths_max => {
+                return UpError::DoesNotStart {
+                    service: death.service,
+                    ended: death.ended,
+                    last_words: death.last_words,
+                    log: death.log,
+                };
+            }
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Puts the sample catalogue into a cluster that has never held anything. A failure leaves an empty cluster, which is
+/// worth a warning and no more.
+async fn seed(plan: &Plan) {
+    let output = Output::new(false);
+    let connection = Connection { server: plan.page(), token_file: plan.token_file.clone() };
+    let seeded = async {
+        let client = Client::new(&connection)?;
+        let (_, cluster) = cluster::fetch(&client).await?;
+        if cluster.version > 0 {
+            return Ok(());
+        }
+        let file = sample::classics_xml();
+        import::send(&client, &output, file, "application/xml", "fail", SAMPLE_KEY).await.map(|report| {
+            let imported = report["imported"].as_u64().unwrap_or(0);
+            output::say(&format!("the sample catalogue is in: {}", count(imported, "book", "books")));
+        })
+    };
+    if let Err(error) = seeded.await {
+        output::say(&format!("the sample catalogue was not put in: {error}"));
+    }
+}
+
+fn welcome(plan: &Plan, waiting: &[Waiting]) -> String {
+    let state = if waiting.is_empty() {
+        format!("Concordance is running: {}.", plan.describe())
+    } else {
+        let who: String = waiting.iter().map(|waiting| format!("\n  {waiting}")).collect();
+        format!("Concordance was started, but not all of it is ready (it goes on trying):{who}")
+    };
+    let data = plan.data.display();
+    let lines = facts(&[
+        ("page", plan.page()),
+        ("try the REST interface", format!("{}/api/v1/docs/", plan.page())),
+        ("books of the app-server", format!("{data}/app-server/books")),
+        ("books of a replicator", format!("{data}/replicator-1/books")),
+        ("logs", format!("{data}/logs")),
+    ]);
+    format!("{state}\n{lines}\nStop it with Ctrl-C.")
+}
+
+/// The app-server first, so that nothing new comes in; then the others together.
+async fn stop_all(keepers: Vec<Keeper>) {
+    let (first, rest): (Vec<_>, Vec<_>) = keepers.into_iter().partition(Keeper::faces_clients);
+    futures::future::join_all(first.into_iter().map(Keeper::stop)).await;
+    futures::future::join_all(rest.into_iter().map(Keeper::stop)).await;
+}
+
+/// Why a cluster was not started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpError {
+    #[error(
+        "the program {} is missing; build it with `cargo build --release`, or start with `scripts/run`",
+        path.display()
+    )]
+    MissingProgram { path: PathBuf },
+    #[error("cannot find out where this program lies: {source}")]
+    Whereabouts { source: std::io::Error },
+    #[error("{busy}; stop what uses it, or choose other ports with --port N (a cluster takes N, N+10, and N+21 on)")]
+    PortsInUse { busy: String },
+    #[error("cannot use the data directory {}: {source}", path.display())]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("the data directory {} is in use by another `concordance up`; stop that one, or choose another with --data", path.display())]
+    DirectoryInUse { path: PathBuf },
+    #[error(
+        "the data directory {} belongs to a cluster of {found} replicators, not {asked}; start it with \
+         `--replicators {found}`, or choose another with --data",
+        path.display()
+    )]
+    OtherReplicators { path: PathBuf, found: u16, asked: u16 },
+    #[error("{service} does not start ({ended}): {last_words}\nits log is {}", log.display())]
+    DoesNotStart { service: String, ended: String, last_words: String, log: PathBuf },
+    #[error("cannot watch for signals: {source}")]
+    Signals { source: std::io::Error },
+}

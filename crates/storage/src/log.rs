@@ -7,8 +7,9 @@
 //!
 //! `log/` holds segments of a fixed size, each named after its first record. A segment is written full of zeroes and
 //! synced before it gets its name, by a thread and ahead of need; the file `next.prewritten` is the one in waiting.
-//! Records are framed as [`frame`] says and lie one behind the other. A record never crosses segments. A segment
-//! takes its name only after everything in the one before it was synced.
+//! A record has a header in front of it, one line of ASCII text, and lies right behind the record before it (the bytes
+//! are described in `log/frame.rs`). It never crosses segments. A segment takes its name only after everything in the
+//! one before it was synced.
 //!
 //! # How the end is judged
 //!

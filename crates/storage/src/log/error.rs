@@ -38,7 +38,7 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
-    /// [`LogOptions::segment_bytes`] is out of range.
+    /// [`LogOptions::segment_bytes`](crate::log::LogOptions::segment_bytes) is out of range.
     #[error("a log segment of {segment_bytes} bytes is not possible; choose from {} to {}",
         SEGMENT_BYTES_RANGE.start(), SEGMENT_BYTES_RANGE.end())]
     SegmentSize {
@@ -52,7 +52,7 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
-    /// The record is larger than [`Log::record_bytes_max`]. Nothing was appended.
+    /// The record is larger than [`Log::record_bytes_max`](crate::log::Log::record_bytes_max). Nothing was appended.
     #[error("a record of {bytes} bytes is too large for the log; the most is {bytes_max}")]
     RecordTooLarge {
         /// Its size.
@@ -75,10 +75,10 @@ pub enum LogError {
         /// The first record that was dropped.
         at: LogSequence,
     },
-    /// [`Log::resume_after_torn_tail`] was called on a log that has none.
+    /// [`Log::resume_after_torn_tail`](crate::log::Log::resume_after_torn_tail) was called on a log that has none.
     #[error("the log has no torn tail to resume after")]
     NotTorn,
-    /// The log was opened with damage, or [`LogReader`] met some.
+    /// The log was opened with damage, or [`LogReader`](crate::log::LogReader) met some.
     #[error(transparent)]
     Damaged(Damage),
 }

@@ -225,8 +225,9 @@ impl Log {
         Ok(at)
     }
 
-    /// Starts the log afresh, whatever it held: `first_record` becomes record `next` (at least 1), durably and in one
-    /// step. Then the old segments are moved to `log/damaged-<generation>/`, for whoever wants to look at them.
+    /// Starts the log afresh, whatever it held or still had in memory: `first_record` becomes record `next` (at least
+    /// 1), durably and in one step. Then the old segments are moved to `log/damaged-<generation>/`, for whoever wants
+    /// to look at them.
     pub fn reset(&mut self, next: LogSequence, first_record: &[u8]) -> Result<(), LogError> {
         self.check_payload(first_record)?;
         if let Tail::Poisoned { why } = &self.tail {

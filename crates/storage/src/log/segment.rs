@@ -174,7 +174,7 @@ fn has_hole(bytes: &[u8], offset: usize, length: usize) -> bool {
         }
         start = sector_end;
     }
-    false
+    is_zero(&bytes[end - 1..])
 }
 
 fn is_zero(bytes: &[u8]) -> bool {

@@ -139,6 +139,7 @@ pub struct Follower {
     learner: Option<Learner>,
     later: Vec<CommittedRound>,
     link: Link,
+    cluster_greeted: Option<ClusterId>,
     effects: Vec<FollowerEffect>,
 }
 
@@ -146,7 +147,16 @@ impl Follower {
     /// A copy as its checkpoint says that it was.
     #[must_use]
     pub fn new(app_server: AppServerId, incarnation: Incarnation, state: FollowerState) -> Self {
-        Self { app_server, incarnation, state, learner: None, later: Vec::new(), link: Link::Down, effects: Vec::new() }
+        Self {
+            app_server,
+            incarnation,
+            state,
+            learner: None,
+            later: Vec::new(),
+            link: Link::Down,
+            cluster_greeted: None,
+            effects: Vec::new(),
+        }
     }
 
     /// Its state.
@@ -169,6 +179,7 @@ impl Follower {
     /// There is a new connection: introduces itself.
     pub fn handle_connected(&mut self) {
         self.link = Link::Up;
+        self.cluster_greeted = None;
         self.forget_catch_up();
         let FollowerState { cluster, fence, version, ref manifest } = self.state;
         self.send(FromAppServer::Hello(AppServerHello {
@@ -198,22 +209,40 @@ impl Follower {
                 self.disconnect(format!("the coordinator of epoch {epoch} was replaced by that of epoch {newer}"));
             }
             (_, ToAppServer::Refuse { reason }) => self.disconnect(reason),
-            (admission, ToAppServer::Welcome { cluster, lab }) => {
+            (_, ToAppServer::Welcome { cluster, lab }) => {
                 if let Some(own) = self.state.cluster.filter(|own| *own != cluster) {
                     self.disconnect(format!(
                         "the coordinator belongs to cluster {cluster}, this data to cluster {own}"
                     ));
                     return;
                 }
-                if admission == Admission::Newer {
-                    self.state.fence = Fence::raised_to(epoch, coordinator);
-                    self.state.cluster = Some(cluster);
-                    self.effects.push(FollowerEffect::PersistFence { fence: self.state.fence, cluster });
-                }
+                self.cluster_greeted = Some(cluster);
                 self.effects.push(FollowerEffect::Deliver(ToAppServer::Welcome { cluster, lab }));
             }
+            // A coordinator tells states only once a majority has accepted its epoch; from then on it is the one to follow. Before
+            // that its answers are heard, and nobody is fenced off.
+            (
+                Admission::Newer,
+                message @ (ToAppServer::Confirm { .. } | ToAppServer::CatchUp(ToLearner::Compare { .. })),
+            ) => {
+                let Some(cluster) = self.cluster_greeted else {
+                    self.disconnect(format!("a coordinator of epoch {epoch} spoke before its welcome"));
+                    return;
+                };
+                self.state.fence = Fence::raised_to(epoch, coordinator);
+                self.state.cluster = Some(cluster);
+                self.effects.push(FollowerEffect::PersistFence { fence: self.state.fence, cluster });
+                self.handle_admitted(message);
+            }
+            (
+                Admission::Newer,
+                message @ (ToAppServer::Told { .. }
+                | ToAppServer::Done { .. }
+                | ToAppServer::Answered { .. }
+                | ToAppServer::Event(_)),
+            ) => self.effects.push(FollowerEffect::Deliver(message)),
             (Admission::Newer, _) => {
-                self.disconnect(format!("a coordinator of epoch {epoch} spoke before its welcome"))
+                self.disconnect(format!("a coordinator of epoch {epoch} told a state before it was open"))
             }
             (Admission::Accepted, message) => self.handle_admitted(message),
         }

@@ -54,6 +54,15 @@ impl<T> AwaitingDurable<T> {
         self.last_appended
     }
 
+    /// What to do once all that was appended so far is durable. Given back if it is already.
+    pub fn after_all(&mut self, then: T) -> Option<T> {
+        if self.durable == self.last_appended {
+            return Some(then);
+        }
+        self.waiting.push_back((self.last_appended, then));
+        None
+    }
+
     /// Notes that all records up to `through` are durable, and takes out what waited for them.
     pub fn durable(&mut self, through: LogSequence) -> Vec<T> {
         debug_assert!(through <= self.last_appended, "a record that was never appended cannot be durable");
@@ -88,5 +97,14 @@ mod tests {
         assert_eq!(awaiting.durable(LogSequence(8)), ["vote"]);
         assert_eq!(awaiting.durable(LogSequence(8)), Vec::<&str>::new());
         assert_eq!(awaiting.durable(LogSequence(9)), ["acknowledge"]);
+    }
+
+    #[test]
+    fn what_rests_on_all_records_waits_for_the_last_one() {
+        let mut awaiting = AwaitingDurable::after(LogSequence(7));
+        assert_eq!(awaiting.after_all("at once"), Some("at once"));
+        awaiting.append("vote");
+        assert_eq!(awaiting.after_all("acknowledge"), None);
+        assert_eq!(awaiting.durable(LogSequence(8)), ["vote", "acknowledge"]);
     }
 }

@@ -1,12 +1,14 @@
 //! The app-servers' connections.
 
 use super::effect::SessionId;
-use protocol::AppServerId;
+use protocol::{AppServerHello, AppServerId, SetDigest, Version};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
 struct AppServerLink {
     id: AppServerId,
+    /// What its copy showed when it connected.
+    holds: (Version, SetDigest),
     /// It is told of every round that is committed from now on.
     following: bool,
     /// It wants to hear events.
@@ -21,12 +23,13 @@ pub(super) struct AppServers {
 
 impl AppServers {
     /// Takes one in. Returns the connection that it replaces.
-    pub(super) fn connect(&mut self, session: SessionId, id: AppServerId) -> Option<SessionId> {
+    pub(super) fn connect(&mut self, session: SessionId, hello: AppServerHello) -> Option<SessionId> {
+        let (id, holds) = (hello.app_server, (hello.version, hello.root));
         let replaced = self.links.iter().find(|(_, link)| link.id == id).map(|(session, _)| *session);
         if let Some(replaced) = replaced {
             self.links.remove(&replaced);
         }
-        self.links.insert(session, AppServerLink { id, following: false, events: false });
+        self.links.insert(session, AppServerLink { id, holds, following: false, events: false });
         replaced
     }
 
@@ -38,10 +41,15 @@ impl AppServers {
         self.links.contains_key(&session)
     }
 
-    pub(super) fn follow(&mut self, session: SessionId) {
-        if let Some(link) = self.links.get_mut(&session) {
-            link.following = true;
-        }
+    /// Tells it of every round from now on. Returns what it showed when it connected; none if it follows already.
+    pub(super) fn follow(&mut self, session: SessionId) -> Option<(Version, SetDigest)> {
+        let link = self.links.get_mut(&session).filter(|link| !link.following)?;
+        link.following = true;
+        Some(link.holds)
+    }
+
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        self.links.keys().copied().collect()
     }
 
     pub(super) fn want_events(&mut self, session: SessionId, events: bool) {

@@ -1,6 +1,7 @@
 //! Decisions that the log holds: the only thing from which "commit" can be said (rule DurableDecision).
 
 use super::Decision;
+use crate::LogSequence;
 use protocol::{MemberId, RoundId, ToReplicator, Version};
 use std::collections::VecDeque;
 
@@ -10,12 +11,14 @@ pub struct LoggedDecision {
     round: RoundId,
     version: Version,
     participants: Vec<MemberId>,
+    sequence: LogSequence,
 }
 
 impl LoggedDecision {
     /// For the log alone: the record is durable.
-    pub(super) fn from_log(decision: &Decision) -> Self {
-        Self { round: decision.round, version: decision.version, participants: decision.participants.clone() }
+    pub(super) fn from_log(decision: &Decision, sequence: LogSequence) -> Self {
+        let Decision { round, version, ref participants, .. } = *decision;
+        Self { round, version, participants: participants.clone(), sequence }
     }
 
     /// What its participants are told.
@@ -59,6 +62,12 @@ impl RetainedDecisions {
     #[must_use]
     pub fn forgotten_through(&self) -> RoundId {
         self.forgotten_through
+    }
+
+    /// The record of the oldest decision that is retained.
+    #[must_use]
+    pub fn oldest(&self) -> Option<LogSequence> {
+        self.decisions.front().map(|decision| decision.sequence)
     }
 
     /// Number of decisions retained.

@@ -15,14 +15,14 @@ use protocol::{
 impl Coordinator {
     pub(super) fn greet_replicator(&mut self, session: SessionId, hello: ReplicatorHello) {
         self.parties.insert(session, Party::Unknown);
+        if let Some(reason) = self.sign_of_staleness(&hello) {
+            self.need_recovery(reason);
+        }
         if let Some(reason) = self.reason_to_refuse(&hello) {
             self.happened(ClusterEvent::MemberRefused { member: hello.member, reason: reason.clone() });
             self.say(session, ToReplicator::Refuse { reason: reason.clone() });
             self.close(session, reason);
             return;
-        }
-        if let Some(reason) = self.sign_of_staleness(&hello) {
-            self.need_recovery(reason);
         }
         let (member, incarnation) = (hello.member.clone(), hello.incarnation);
         let (version, in_doubt) = (hello.version, hello.prepared.map(|prepared| prepared.round));
@@ -32,21 +32,26 @@ impl Coordinator {
         if let Some(replaced) = replaced {
             self.parties.remove(&replaced.session);
             self.abort_if_participant(&member, "it connected anew");
+            self.lose_holder(&HolderId::Replicator(member.clone()), "it connected anew");
             self.close(replaced.session, format!("{member} connected anew"));
         }
         self.parties.insert(session, Party::Replicator(member.clone()));
         self.happened(ClusterEvent::MemberConnected { member: member.clone(), version, in_doubt });
+        let registered = self.newest_view.member(&member).and_then(|member| member.incarnation);
         if known == Some(incarnation) {
             self.welcome(&member);
-        } else {
+        } else if registered != Some(incarnation) {
             self.register(member, incarnation, known.is_some());
         }
     }
 
     fn reason_to_refuse(&self, hello: &ReplicatorHello) -> Option<String> {
         let ReplicatorHello { member, protocol, cluster, .. } = hello;
-        if self.mandate == Mandate::Taking {
-            return Some("the coordinator is starting; try again".to_owned());
+        match &self.mandate {
+            Mandate::Taking => return Some("the coordinator is starting; try again".to_owned()),
+            // Its epoch must not be accepted by anybody: that would fence off the coordinator that has the newer log.
+            Mandate::NeedsRecovery { .. } => return self.why_no_round(),
+            Mandate::Opening | Mandate::Open => {}
         }
         if *protocol != PROTOCOL_VERSION {
             return Some(format!(
@@ -58,7 +63,7 @@ impl Coordinator {
             return Some(format!("{member} is not a member; the members are {}", members.join(", ")));
         }
         let foreign = cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        if foreign && self.state.version > Version::ZERO {
+        if foreign {
             return Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster));
         }
         let other = self.members.link(member).is_some_and(|link| link.hello.incarnation != hello.incarnation);
@@ -68,8 +73,9 @@ impl Coordinator {
     /// Rule NoStaleCoordinator: whoever knows more than this log shows that the log is not the newest.
     fn sign_of_staleness(&self, hello: &ReplicatorHello) -> Option<String> {
         let ReplicatorHello { member, .. } = hello;
+        self.state.view.member(member)?;
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        if foreign && hello.epoch > protocol::Epoch::ZERO {
+        if foreign && self.state.version == Version::ZERO {
             return Some(format!(
                 "{member} holds version {} of a cluster that this coordinator's log knows nothing of",
                 hello.version
@@ -112,7 +118,7 @@ impl Coordinator {
 
     /// A memory that the view does not know is made part of it before it is spoken to (rules NoAmnesia and ViewDurable).
     fn register(&mut self, member: MemberId, incarnation: Incarnation, replaces: bool) {
-        let mut view = self.state.view.clone();
+        let mut view = self.newest_view.clone();
         view.number = view.number.next();
         if let Some(one) = view.members.iter_mut().find(|one| one.id == member) {
             one.incarnation = Some(incarnation);
@@ -123,9 +129,17 @@ impl Coordinator {
             format!("{member} is seen for the first time.")
         };
         self.happened(ClusterEvent::ViewChanged { view: view.number, reason: reason.clone() });
-        // A view that is on its way is built upon by the next one; it is used only when it is durable.
-        self.state.view = view.clone();
-        self.append(CoordinatorRecord::ViewChanged { view, reason }, Then::ViewInForce { member });
+        self.newest_view = view.clone();
+        let record = CoordinatorRecord::ViewChanged { view: view.clone(), reason };
+        self.append(record, Then::ViewInForce { view, member });
+    }
+
+    /// The view that knows this member's memory is in force: welcomes it, unless another memory has taken its place meanwhile.
+    pub(super) fn welcome_registered(&mut self, member: &MemberId) {
+        let known = self.state.view.member(member).and_then(|member| member.incarnation);
+        if self.members.link(member).is_some_and(|link| Some(link.hello.incarnation) == known) {
+            self.welcome(member);
+        }
     }
 
     pub(super) fn welcome(&mut self, member: &MemberId) {
@@ -184,6 +198,9 @@ impl Coordinator {
             for member in self.members.names() {
                 self.settle(&member);
             }
+            for session in self.app_servers.sessions() {
+                self.bring_app_server_level(session);
+            }
         }
     }
 
@@ -197,7 +214,7 @@ impl Coordinator {
         let holds = (link.version, link.root);
         let lost = link.hello.standing == Standing::Lost && self.state.version > Version::ZERO;
         if let Some(prepared) = prepared {
-            self.settle_in_doubt(member, session, prepared);
+            self.settle_in_doubt(member, session, prepared, holds);
         } else if holds == (self.state.version, self.state.manifest.root()) && !lost {
             if let Some(link) = self.members.link_mut(member) {
                 link.confirming = true;
@@ -208,7 +225,13 @@ impl Coordinator {
         }
     }
 
-    fn settle_in_doubt(&mut self, member: &MemberId, session: SessionId, prepared: PreparedRound) {
+    fn settle_in_doubt(
+        &mut self,
+        member: &MemberId,
+        session: SessionId,
+        prepared: PreparedRound,
+        holds: (Version, SetDigest),
+    ) {
         let round = prepared.round;
         if self.round.as_ref().is_some_and(|in_flight| in_flight.id == round) {
             return; // Undecided: it is told with the others.
@@ -225,7 +248,18 @@ impl Coordinator {
                 self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: false });
             }
             Verdict::MayBeForgotten if self.mandate == Mandate::Open => self.lead_member(member),
-            Verdict::NoDecision | Verdict::MayBeForgotten => {}
+            Verdict::NoDecision | Verdict::MayBeForgotten => self.confirm_in_doubt(member, session, holds),
+        }
+    }
+
+    /// A member whose memory is not confirmed may be the one that the majority lacks: what it has committed can be confirmed
+    /// before its round is settled (rule NoAmnesia).
+    fn confirm_in_doubt(&mut self, member: &MemberId, session: SessionId, holds: (Version, SetDigest)) {
+        let (version, root) = (self.state.version, self.state.manifest.root());
+        let Some(link) = self.members.link_mut(member) else { return };
+        if !link.evidence && !link.confirming && link.hello.standing == Standing::Unconfirmed && holds == (version, root) {
+            link.confirming = true;
+            self.say(session, ToReplicator::Confirm { version, root });
         }
     }
 
@@ -238,7 +272,12 @@ impl Coordinator {
         }
         let is_current = (version, root) == (self.state.version, self.state.manifest.root());
         let Some(link) = self.members.link_mut(member) else { return };
-        if link.confirming && !link.level && is_current {
+        let confirmed = link.confirming && !link.level && is_current;
+        if confirmed && link.prepared.is_some() {
+            (link.confirming, link.evidence) = (false, true);
+            self.open_if_majority_accepted();
+            self.settle(member);
+        } else if confirmed {
             (link.level, link.catching_up, link.evidence) = (true, false, true);
             self.happened(ClusterEvent::MemberLevel { member: member.clone(), version });
             self.open_if_majority_accepted();

@@ -49,7 +49,7 @@ use catch_ups::CatchUps;
 use members::Members;
 use protocol::{
     ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RoundNumber, ToAppServer,
-    ToCoordinator, ToReplicator,
+    ToCoordinator, ToReplicator, View,
 };
 use round::{Round, Stage};
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ pub struct CoordinatorIdentity {
 #[derive(Debug)]
 enum Then {
     EpochTaken,
-    ViewInForce { member: MemberId },
+    ViewInForce { view: View, member: MemberId },
     Decided(Box<Decision>, LogSequence),
 }
 
@@ -101,6 +101,8 @@ pub struct Coordinator {
     settings: CoordinatorSettings,
     epoch: Epoch,
     state: CoordinatorState,
+    /// The newest view, which may still be on its way to the disk; the one in force is in the state.
+    newest_view: View,
     mandate: Mandate,
     parties: HashMap<SessionId, Party>,
     members: Members,
@@ -134,6 +136,7 @@ impl Coordinator {
             identity,
             settings,
             epoch,
+            newest_view: state.view.clone(),
             state,
             mandate: Mandate::Taking,
             parties: HashMap::new(),
@@ -192,17 +195,18 @@ impl Coordinator {
     }
 
     /// The oldest record that must stay in the log beside a checkpoint: the answers of the retention time, and decisions that
-    /// somebody has not acknowledged, which are never older (rule SafeTrim).
+    /// somebody has not acknowledged, however old they are (rule SafeTrim).
     #[must_use]
     pub fn oldest_record_needed(&self) -> Option<LogSequence> {
-        self.state.answers.oldest()
+        [self.state.answers.oldest(), self.state.retained.oldest()].into_iter().flatten().min()
     }
 
     /// When [`Coordinator::handle_timer`] is due at the latest, in milliseconds of the monotonic clock.
     #[must_use]
     pub fn next_timer_ms(&self) -> Option<u64> {
         let round = self.round.as_ref().filter(|round| round.stage == Stage::Preparing).map(|round| round.deadline_ms);
-        let oldest = self.waiting.oldest_arrival_ms().map(|arrived| arrived + self.settings.change_wait_ms);
+        let oldest = self.waiting.oldest_arrival_ms().filter(|_| self.mandate == Mandate::Open);
+        let oldest = oldest.map(|arrived| arrived + self.settings.change_wait_ms);
         let pauses =
             self.members.links().map(|(_, link)| link.paused_until_ms).filter(|until| *until > self.now.monotonic_ms);
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
@@ -253,8 +257,14 @@ impl Coordinator {
         self.now = now;
         for then in self.awaiting.durable(through) {
             match then {
-                Then::EpochTaken => self.mandate = Mandate::Opening,
-                Then::ViewInForce { member } => self.welcome(&member),
+                Then::EpochTaken => {
+                    (self.state.epoch, self.state.coordinator) = (self.epoch, Some(self.identity.coordinator));
+                    self.mandate = Mandate::Opening;
+                }
+                Then::ViewInForce { view, member } => {
+                    self.state.view = view;
+                    self.welcome_registered(&member);
+                }
                 Then::Decided(decision, sequence) => self.tell_decision(*decision, sequence),
             }
         }

@@ -4,37 +4,45 @@ use super::waiting::{Arrival, Requester};
 use super::{Coordinator, Mandate, Party, SessionId};
 use protocol::{
     AppServerHello, ChangeId, ChangeState, FromAppServer, HolderId, LabAction, PROTOCOL_VERSION, Query, QueryAnswer,
-    Refusal, RequestId, Submission, SubmissionAnswer, ToAppServer, ToReplicator, Version,
+    Refusal, RequestId, Submission, SubmissionAnswer, ToAppServer, ToReplicator,
 };
 
 impl Coordinator {
     pub(super) fn greet_app_server(&mut self, session: SessionId, hello: AppServerHello) {
         self.parties.insert(session, Party::Unknown);
+        // An app-server shows only what was committed, so that it is a witness too (rule NoStaleCoordinator).
+        let who = hello.app_server.as_str();
+        let own = hello.cluster == Some(self.state.cluster);
+        if let Some(reason) = self.newer_than_log(who, hello.epoch, hello.coordinator, hello.version).filter(|_| own) {
+            self.need_recovery(reason);
+        }
         if let Some(reason) = self.reason_to_refuse_app_server(&hello) {
             self.tell(session, ToAppServer::Refuse { reason: reason.clone() });
             self.close(session, reason);
             return;
         }
-        // An app-server shows only what was committed, so that it is a witness too (rule NoStaleCoordinator).
-        let who = hello.app_server.as_str();
-        if let Some(reason) = self.newer_than_log(who, hello.epoch, hello.coordinator, hello.version) {
-            self.need_recovery(reason);
-        }
-        if let Some(replaced) = self.app_servers.connect(session, hello.app_server.clone()) {
+        let name = hello.app_server.clone();
+        if let Some(replaced) = self.app_servers.connect(session, hello) {
             self.parties.remove(&replaced);
-            self.close(replaced, format!("{} connected anew", hello.app_server));
+            self.lose_holder(&HolderId::AppServer(name.clone()), "it connected anew");
+            self.close(replaced, format!("{name} connected anew"));
         }
         self.parties.insert(session, Party::AppServer);
         self.tell(session, ToAppServer::Welcome { cluster: self.state.cluster, lab: self.settings.lab });
-        if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+        self.bring_app_server_level(session);
+    }
+
+    /// An app-server follows a coordinator only once its epoch is open; until then it is answered, but told no state.
+    pub(super) fn bring_app_server_level(&mut self, session: SessionId) {
+        if self.mandate != Mandate::Open {
             return;
         }
-        self.app_servers.follow(session);
+        let Some(holds) = self.app_servers.follow(session) else { return };
         let (version, root) = (self.state.version, self.state.manifest.root());
-        if (hello.version, hello.root) == (version, root) {
+        if holds == (version, root) {
             self.tell(session, ToAppServer::Confirm { version, root });
         } else {
-            self.lead_app_server(session, hello.version);
+            self.lead_app_server(session, holds.0);
         }
     }
 
@@ -47,7 +55,7 @@ impl Coordinator {
                 "it speaks protocol {}, this coordinator speaks {PROTOCOL_VERSION}; run the same release",
                 hello.protocol
             ))
-        } else if foreign && self.state.version > Version::ZERO {
+        } else if foreign {
             Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster))
         } else {
             None
@@ -85,19 +93,18 @@ impl Coordinator {
 
     fn submit(&mut self, session: SessionId, request: RequestId, submission: Submission) {
         let requester = Requester { session, request };
-        let answer = match &self.mandate {
-            Mandate::NeedsRecovery { .. } => {
-                let reason = self.why_no_round().unwrap_or_default();
-                SubmissionAnswer::Refused { refusal: Refusal::NoQuorum { reason, retry_after_ms: 60_000 } }
+        if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            return; // A newer log may have committed it: to whoever asks, the outcome is unknown (rule HonestAnswer).
+        }
+        let (answers, now_ms) = (&self.state.answers, self.now.monotonic_ms);
+        let answer = match self.waiting.arrive(submission, requester, answers, &self.settings, now_ms) {
+            Arrival::Waits => return self.start_round(),
+            Arrival::Done(answers) => SubmissionAnswer::Committed { answers },
+            // The same holds before the epoch is open. Whoever connects anew sends it again.
+            Arrival::Refused(Refusal::QueueFull { .. }) if self.mandate != Mandate::Open => {
+                return self.close(session, "too many changes wait for the coordinator to open its epoch".to_owned());
             }
-            _ => {
-                let (answers, now_ms) = (&self.state.answers, self.now.monotonic_ms);
-                match self.waiting.arrive(submission, requester, answers, &self.settings, now_ms) {
-                    Arrival::Waits => return self.start_round(),
-                    Arrival::Done(answers) => SubmissionAnswer::Committed { answers },
-                    Arrival::Refused(refusal) => SubmissionAnswer::Refused { refusal },
-                }
-            }
+            Arrival::Refused(refusal) => SubmissionAnswer::Refused { refusal },
         };
         self.tell(session, ToAppServer::Answered { request, answer });
     }

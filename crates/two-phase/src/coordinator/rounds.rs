@@ -180,7 +180,7 @@ impl Coordinator {
 
     /// The decision is durable: everybody is told, and the next round begins.
     pub(super) fn tell_decision(&mut self, decision: Decision, sequence: LogSequence) {
-        let logged = LoggedDecision::from_log(&decision);
+        let logged = LoggedDecision::from_log(&decision, sequence);
         let round = self.round.take().expect("a decision is made for the round in flight, which ends only here");
         let id = decision.round;
         let answers: HashMap<_, _> =
@@ -199,14 +199,8 @@ impl Coordinator {
         self.start_round();
     }
 
-    /// Who follows the rounds has just been told of all changes of this one; an answer of their own have only those who need more.
     fn answer_committed(&mut self, round: Round, answers: &HashMap<protocol::ChangeId, CommittedAnswer>) {
-        let following = self.app_servers.following();
-        for mut queued in round.members {
-            self.waiting.conclude(&mut queued);
-            if queued.done.is_empty() {
-                queued.requesters.retain(|requester| !following.contains(&requester.session));
-            }
+        for queued in round.members {
             let answers = queued.answers(answers);
             self.answer(queued, SubmissionAnswer::Committed { answers });
         }
@@ -245,8 +239,12 @@ impl Coordinator {
         links.filter(|link| link.accepted).map(|link| link.session).collect()
     }
 
-    /// Changes that found no round in time are refused. They are in no round, and never will be.
+    /// Changes that found no round in time are refused. They are in no round, and never will be. Only a coordinator that is sure
+    /// of its log knows that (rule HonestAnswer).
     pub(super) fn refuse_those_who_waited_too_long(&mut self) {
+        if self.mandate != Mandate::Open {
+            return;
+        }
         let Some(arrived_before_ms) = self.now.monotonic_ms.checked_sub(self.settings.change_wait_ms) else { return };
         let expired = self.waiting.expire(arrived_before_ms);
         if expired.is_empty() {

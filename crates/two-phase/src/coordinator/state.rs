@@ -150,7 +150,7 @@ impl CoordinatorState {
                 if decision.version > self.version {
                     self.advance(&decision, sequence)?;
                 }
-                self.retained.push(LoggedDecision::from_log(&decision));
+                self.retained.push(LoggedDecision::from_log(&decision, sequence));
                 self.answers.remember(decision, sequence, monotonic_ms);
             }
         }

@@ -64,6 +64,7 @@ enum Link {
 #[derive(Debug)]
 enum Then {
     Say(ToCoordinator),
+    Vote(RoundId, Vote),
     Conclude(Option<CommittedFiles>, ToCoordinator),
     Nothing,
 }
@@ -86,7 +87,9 @@ impl Replicator {
     /// A replicator whose memory is new or lost. It takes part once it has caught up (rule NoAmnesia).
     #[must_use]
     pub fn new(identity: ReplicatorIdentity, last: LogSequence) -> Self {
-        Self::with_state(identity, ReplicatorState::empty(), None, last)
+        let mut replicator = Self::with_state(identity, ReplicatorState::empty(), None, last);
+        replicator.append(ReplicatorRecord::Lost, SyncWhen::Now, Then::Nothing);
+        replicator
     }
 
     /// A replicator as its checkpoint and the log behind it say that it was. The effects that it begins with write the files of
@@ -227,6 +230,11 @@ impl Replicator {
         for then in self.awaiting.durable(through) {
             match then {
                 Then::Say(message) => self.send(message),
+                Then::Vote(round, vote) => {
+                    // As it is now: an older credit would follow the news that there is room again.
+                    let credit_bytes = self.capacity.credit_bytes;
+                    self.send(ToCoordinator::Vote { round, vote, credit_bytes });
+                }
                 Then::Conclude(files, acknowledge) => {
                     if let Some(CommittedFiles { version, changes }) = files {
                         self.effects.push(ReplicatorEffect::WriteFiles { version, changes });
@@ -344,7 +352,7 @@ impl Replicator {
                 Then::Say(self.acknowledgement()),
             );
         } else {
-            self.send(self.acknowledgement());
+            self.acknowledge();
         }
     }
 
@@ -360,19 +368,19 @@ impl Replicator {
         }
         let forced = self.vote_abort_next.take().map(|reason| AbortCause::Forced { reason });
         let judged = forced.map_or_else(|| voting::judge(&self.state, &prepare, self.capacity), Err);
-        let (round, credit_bytes) = (prepare.round, self.capacity.credit_bytes);
+        let round = prepare.round;
         let (record, vote) = match judged {
             Ok(()) => (ReplicatorRecord::Prepared(prepare), Vote::Commit),
             Err(cause) => (ReplicatorRecord::Refused { round, cause: cause.clone() }, Vote::Abort { cause }),
         };
         // Rule DurableVote: the vote leaves only when the record that it rests on is durable.
-        self.append(record, SyncWhen::Now, Then::Say(ToCoordinator::Vote { round, vote, credit_bytes }));
+        self.append(record, SyncWhen::Now, Then::Vote(round, vote));
     }
 
     fn conclude(&mut self, round: RoundId, outcome: Outcome) {
         let prepared = self.state.prepared.as_ref().is_some_and(|prepare| prepare.round == round);
         if !prepared && round <= self.state.settled {
-            self.send(self.acknowledgement());
+            self.acknowledge();
             return;
         }
         match outcome {
@@ -438,6 +446,13 @@ impl Replicator {
             }
         }
         self.effects.push(ReplicatorEffect::Heal { request, repairs: current, foreign, left });
+    }
+
+    /// Tells the committed state, once all of it is durable (rule DurableVote).
+    fn acknowledge(&mut self) {
+        if let Some(Then::Say(message)) = self.awaiting.after_all(Then::Say(self.acknowledgement())) {
+            self.send(message);
+        }
     }
 
     fn acknowledgement(&self) -> ToCoordinator {

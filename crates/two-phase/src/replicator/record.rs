@@ -35,6 +35,8 @@ pub enum ReplicatorRecord {
         /// The round.
         round: RoundId,
     },
+    /// The memory is new, or was found damaged: what came before does not count (rule NoAmnesia).
+    Lost,
     /// The log was found with a torn record at its end, which was trimmed (rule NoAmnesia).
     Unconfirmed,
     /// The coordinator confirmed this state from its own log.

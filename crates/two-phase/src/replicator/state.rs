@@ -114,6 +114,10 @@ impl ReplicatorState {
                 self.prepared.take_if(|prepare| prepare.round == *round);
                 self.settled = self.settled.max(*round);
             }
+            ReplicatorRecord::Lost => {
+                let (cluster, fence) = (self.cluster, self.fence);
+                *self = Self { cluster, fence, ..Self::empty() };
+            }
             ReplicatorRecord::Unconfirmed => self.standing = Standing::Unconfirmed,
             ReplicatorRecord::Confirmed { .. } => self.standing = Standing::Trusted,
         }

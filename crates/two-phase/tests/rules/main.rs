@@ -1,0 +1,30 @@
+//! The protocol's rules, each by what the core asks of its driver: a state is built, one event is fed, and the effects are
+//! compared. No disk, no network and no clock takes part; what needs many steps in many orders is the simulator's.
+
+mod fixture;
+mod replica;
+mod scripted_holder;
+
+mod acked_never_lost;
+mod agreement;
+mod catch_up;
+mod durable_decision;
+mod durable_vote;
+mod epoch_fence;
+mod frozen_participants;
+mod honest_answer;
+mod learner;
+mod min_in_sync;
+mod no_amnesia;
+mod no_phantom;
+mod no_stale_coordinator;
+mod no_way_back;
+mod once;
+mod order;
+mod restoration;
+mod restoration_faults;
+mod safe_trim;
+mod validity;
+mod view_durable;
+mod votes;
+mod waiting;

@@ -1,0 +1,277 @@
+//! Books: searched, loaded, created, replaced, deleted.
+
+use super::book_json::{BookInput, BookJson};
+use super::guard::shows;
+use super::request::{json, limit, query};
+use super::write::{NotCommitted, change_id, commit, fingerprint, precondition};
+use super::{App, BASE};
+use crate::clock;
+use crate::error::{ApiError, Problem};
+use crate::index::{Cursor, Direction, Index, PageRequest, Search, Sort};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use catalogue::{Book, BookDraft, BookId, Timestamp};
+use protocol::{Action, Change, CommittedAnswer, Content, Digest, Precondition};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Which books to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Words that must occur in title, authors or ISBN, blind to case and accents.
+    q: Option<String>,
+    /// Words that must occur in the title.
+    title: Option<String>,
+    /// Words that must occur in the authors' names.
+    author: Option<String>,
+    /// An ISBN, or a part of one.
+    isbn: Option<String>,
+    #[serde(default)]
+    #[param(inline)]
+    sort: Sort,
+    #[serde(default)]
+    #[param(inline)]
+    order: Direction,
+    /// 1 to 500; 50 if left out.
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of books.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct BookList {
+    items: Vec<BookJson>,
+    /// The cursor of the next page; null on the last one.
+    next: Option<String>,
+    /// How many books the whole list has.
+    total: usize,
+}
+
+#[utoipa::path(get, path = "/books", tag = "books", params(ListQuery), responses(
+    (status = 200, body = BookList), (status = 422, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
+    app.check_ready()?;
+    let ListQuery { q, title, author, isbn, sort, order, limit: given, cursor } = query(&uri)?;
+    let after = cursor.map(|text| {
+        Cursor::decode(&text, sort, order)
+            .ok_or_else(|| ApiError::field("cursor", "is not one of this list; begin again without"))
+    });
+    let search = Search::new(q.as_deref(), title.as_deref(), author.as_deref(), isbn.as_deref());
+    let looks_at_all = !search.is_empty();
+    let request = PageRequest { search, sort, order, limit: limit(given)?, after: after.transpose()? };
+    let index = app.copy.index();
+    let version = index.version();
+    let page = if looks_at_all {
+        let search = tokio::task::spawn_blocking(move || index.page(&request)).await;
+        search.expect("searching does not panic")
+    } else {
+        index.page(&request)
+    };
+    let edits = app.copy.edits();
+    let badge = |book: &Book| edits.get(&book.path()).map(|edit| edit.badge());
+    let items = page.books.iter().map(|book| BookJson::of(book, badge(&book.book))).collect();
+    let list = BookList { items, next: page.next.map(|next| next.encode()), total: page.total };
+    Ok((shows(version), Json(list)).into_response())
+}
+
+#[utoipa::path(get, path = "/books/{id}", tag = "books", params(("id" = String, Path)), responses(
+    (status = 200, content((BookJson = "application/json"), (String = "application/xml")), headers(("ETag" = String))),
+    (status = 404, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn load(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    app.check_ready()?;
+    let index = app.copy.index();
+    let book = book_id(&id).ok().and_then(|id| index.book(id)).ok_or_else(|| ApiError::no_such_book(&id))?;
+    let standard = (shows(index.version()), [(ETAG, etag(book.digest))]);
+    if prefers_xml(&headers) {
+        let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/xml"))];
+        return Ok((standard, kind, book.book.to_xml()).into_response());
+    }
+    let local = app.copy.edits().get(&book.book.path()).map(|edit| edit.badge());
+    Ok((standard, Json(BookJson::of(book, local))).into_response())
+}
+
+#[utoipa::path(post, path = "/books", tag = "books", request_body = BookInput,
+    params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 201, body = BookJson, headers(("Location" = String), ("ETag" = String))),
+    (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, NotCommitted> {
+    let (draft, headers) = book_draft(&app, request).await?;
+    let now_ms = clock::unix_ms();
+    let mut random = [0; 10];
+    random.copy_from_slice(&Uuid::new_v4().into_bytes()[..10]);
+    let id = BookId::from_parts(now_ms, random);
+    let put = Put { method: "POST", id, created: clock::timestamp(now_ms), precondition: Precondition::Absent, draft };
+    let (book, answer) = put.commit(&app, &headers).await?;
+    let location = HeaderValue::from_str(&format!("{BASE}/books/{}", book.id())).expect("an address is plain ASCII");
+    Ok((StatusCode::CREATED, [(LOCATION, location)], book_response(&book, &answer)).into_response())
+}
+
+#[utoipa::path(put, path = "/books/{id}", tag = "books", request_body = BookInput,
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
+    responses(
+    (status = 200, body = BookJson, headers(("ETag" = String))),
+    (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem),
+    (status = 422, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn replace(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, NotCommitted> {
+    let id = book_id(&id)?;
+    let (draft, headers) = book_draft(&app, request).await?;
+    // A book that is not here may have been replaced by this very request and deleted since: the coordinator knows.
+    let created = app.copy.index().book(id).map_or_else(clock::now, |book| book.book.created());
+    let put = Put { method: "PUT", id, created, precondition: precondition(&headers)?, draft };
+    let (book, answer) = put.commit(&app, &headers).await?;
+    Ok(book_response(&book, &answer))
+}
+
+#[utoipa::path(delete, path = "/books/{id}", tag = "books",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
+    responses(
+    (status = 204), (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, NotCommitted> {
+    let id = book_id(&id)?;
+    let precondition = precondition(&headers)?;
+    let fingerprint = fingerprint(&[b"DELETE", id.as_bytes(), &precondition_text(precondition)]);
+    let change = Change {
+        id: change_id(&headers)?,
+        fingerprint,
+        path: id.into(),
+        precondition,
+        answer: "{}".to_owned(),
+        action: Action::Delete,
+    };
+    commit(&app, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A book to be written.
+struct Put {
+    method: &'static str,
+    id: BookId,
+    created: Timestamp,
+    precondition: Precondition,
+    draft: BookDraft,
+}
+
+/// What comes back with the outcome, also with the first one of a request that is sent again: all that makes its answer,
+/// together with the request itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptAnswer {
+    created: Timestamp,
+}
+
+impl Put {
+    async fn commit(self, app: &App, headers: &HeaderMap) -> Result<(Book, CommittedAnswer), NotCommitted> {
+        let body = serde_json::to_vec(&self.draft).expect("a draft has only text keys and plain values");
+        // Of a creation the id is not part of the request: sent again, it comes with another one.
+        let id: &[u8] = if self.precondition == Precondition::Absent { &[] } else { self.id.as_bytes() };
+        let fingerprint = fingerprint(&[self.method.as_bytes(), id, &precondition_text(self.precondition), &body]);
+        let book = Book::new(self.id, self.created, self.draft.clone()).map_err(ApiError::from)?;
+        let content = Content::from(book.to_xml());
+        let digest = Digest::of(content.bytes());
+        let kept = KeptAnswer { created: self.created };
+        let change = Change {
+            id: change_id(headers)?,
+            fingerprint,
+            path: book.path(),
+            precondition: self.precondition,
+            answer: serde_json::to_string(&kept).expect("a time is plain text"),
+            action: Action::Put { content, digest },
+        };
+        let answer = commit(app, change).await?;
+        Ok((self.committed_book(&answer, &app.copy.index())?, answer))
+    }
+
+    /// The book as this request wrote it when it was committed for the first time, whatever became of it since.
+    fn committed_book(self, answer: &CommittedAnswer, index: &Index) -> Result<Book, ApiError> {
+        let kept = serde_json::from_str::<KeptAnswer>(&answer.answer).ok();
+        let rebuilt = kept.and_then(|kept| Book::new(answer.path.id(), kept.created, self.draft).ok());
+        rebuilt
+            .filter(|book| Some(Digest::of(&book.to_xml())) == answer.digest)
+            .or_else(|| index.book(answer.path.id()).map(|book| book.book.clone()))
+            .ok_or_else(|| ApiError::no_such_book(&answer.path.id().to_string()))
+    }
+}
+
+async fn book_draft(app: &App, request: Request) -> Result<(BookDraft, HeaderMap), ApiError> {
+    let (parts, body): (_, Body) = request.into_parts();
+    let draft = json(app, &parts, body).await.map_err(|error| match error {
+        ApiError::InvalidRequest { errors, .. } if !errors.is_empty() => ApiError::InvalidBook { errors },
+        other => other,
+    })?;
+    Ok((draft, parts.headers))
+}
+
+fn book_response(book: &Book, answer: &CommittedAnswer) -> Response {
+    let digest = answer.digest.unwrap_or_else(|| Digest::of(&book.to_xml()));
+    ([(ETAG, etag(digest))], Json(BookJson::new(book, digest, answer.version))).into_response()
+}
+
+/// An id from an address. Anything else is no book's, and never becomes a path.
+fn book_id(text: &str) -> Result<BookId, ApiError> {
+    BookId::parse(text).map_err(|error| ApiError::NotFound { detail: format!("There is no such book: {error}.") })
+}
+
+fn etag(digest: Digest) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{digest}\"")).expect("a digest is plain ASCII")
+}
+
+fn precondition_text(precondition: Precondition) -> Vec<u8> {
+    serde_json::to_vec(&precondition).expect("a precondition is plain text")
+}
+
+/// Whether XML is wanted more than JSON.
+fn prefers_xml(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("*/*");
+    let quality = |kinds: &[&str]| {
+        let ranges = accept.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let kind = parts.next()?;
+            let quality =
+                parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |text| text.parse::<f32>().ok())?;
+            kinds.iter().any(|wanted| kind.eq_ignore_ascii_case(wanted)).then_some(quality)
+        });
+        ranges.fold(0.0, f32::max)
+    };
+    quality(&["application/xml", "text/xml"]) > quality(&["application/json", "application/*", "*/*"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xml_is_given_where_it_is_wanted_more_than_json() {
+        let prefers =
+            |accept: &str| prefers_xml(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]));
+        assert!(prefers("application/xml") && prefers("application/xml, */*;q=0.5"));
+        assert!(!prefers("*/*") && !prefers("application/json, application/xml;q=0.9") && !prefers("text/html"));
+        assert!(!prefers_xml(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,152 @@
+//! The cluster: its members as the coordinator sees them, and this server.
+
+use super::App;
+use crate::clock;
+use crate::working_copy::{LinkStage, LinkStatus};
+use axum::Json;
+use axum::extract::State;
+use protocol::{
+    AppServerId, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberState, MemberStatus, Query, QueryAnswer, RoundId,
+    SetDigest, Version,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The cluster. While the coordinator cannot be reached, what it said last.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct ClusterJson {
+    #[schema(value_type = Option<u64>)]
+    epoch: Option<Epoch>,
+    #[schema(value_type = u64)]
+    version: Version,
+    #[schema(value_type = Option<String>)]
+    root: Option<SetDigest>,
+    min_in_sync: Option<u64>,
+    /// `all` or `in-sync`.
+    #[schema(value_type = Option<String>)]
+    commit_policy: Option<CommitPolicy>,
+    accepting_writes: bool,
+    /// Why not, for people.
+    why_not: Option<String>,
+    members: Vec<MemberJson>,
+    coordinator: CoordinatorJson,
+    app_server: AppServerJson,
+    lab: bool,
+}
+
+/// A replicator.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct MemberJson {
+    #[schema(value_type = String)]
+    id: MemberId,
+    /// `in_sync`, `catching_up` or `down`.
+    #[schema(value_type = String)]
+    state: MemberState,
+    connected: bool,
+    #[schema(value_type = u64)]
+    version: Version,
+    in_doubt_since: Option<String>,
+    #[schema(value_type = Option<String>)]
+    in_doubt_round: Option<RoundId>,
+    address: Option<String>,
+    detail: Option<String>,
+}
+
+/// The link to the coordinator.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct CoordinatorJson {
+    connected: bool,
+    /// Since when it is connected or not.
+    since: String,
+    address: Option<String>,
+}
+
+/// This server.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct AppServerJson {
+    #[schema(value_type = String)]
+    id: AppServerId,
+    #[schema(value_type = u64)]
+    version: Version,
+    /// Whether it shows everything that is committed.
+    level: bool,
+    books: usize,
+    /// Files on its disk that are not what was committed.
+    modified: usize,
+}
+
+#[utoipa::path(get, path = "/cluster", tag = "cluster", responses((status = 200, body = ClusterJson)))]
+pub(super) async fn load(State(app): State<Arc<App>>) -> Json<ClusterJson> {
+    let answer = app.copy.ask(Query::Cluster).await;
+    let status = match answer {
+        Ok(QueryAnswer::Cluster { status }) => {
+            app.remember_cluster(status.clone());
+            Some(status)
+        }
+        _ => None,
+    };
+    let link = app.copy.link();
+    let why_not = match &status {
+        Some(status) => status.why_not.clone(),
+        None => Some(format!("The coordinator cannot be reached{}.", problem(&link))),
+    };
+    let is_told = status.is_some();
+    let status = status.or_else(|| app.last_cluster());
+    let members = status.iter().flat_map(|status| &status.members).map(|member| member_json(member, is_told)).collect();
+    let index = app.copy.index();
+    let of = status.as_ref();
+    Json(ClusterJson {
+        epoch: of.map(|status| status.epoch),
+        version: of.map_or(index.version(), |status| status.version),
+        root: of.map(|status| status.root),
+        min_in_sync: of.map(|status| status.min_in_sync),
+        commit_policy: of.map(|status| status.policy),
+        accepting_writes: why_not.is_none() && link.stage == LinkStage::Level,
+        why_not,
+        members,
+        coordinator: CoordinatorJson {
+            connected: link.is_connected(),
+            since: clock::text(link.since_ms),
+            address: link.address.clone(),
+        },
+        app_server: AppServerJson {
+            id: app.settings.id.clone(),
+            version: index.version(),
+            level: link.stage == LinkStage::Level,
+            books: index.len(),
+            modified: app.copy.edits().len(),
+        },
+        lab: link.lab,
+    })
+}
+
+fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
+    MemberJson {
+        id: member.id.clone(),
+        state: member.state,
+        connected: member.connected && is_told,
+        version: member.version,
+        in_doubt_since: member.in_doubt_since_ms.map(clock::text),
+        in_doubt_round: member.in_doubt_round,
+        address: member.address.clone(),
+        detail: if is_told {
+            member.detail.clone()
+        } else {
+            Some("not known while the coordinator cannot be reached".to_owned())
+        },
+    }
+}
+
+fn problem(link: &LinkStatus) -> String {
+    link.problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default()
+}
+
+impl App {
+    fn remember_cluster(&self, status: ClusterStatus) {
+        *self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(status);
+    }
+
+    fn last_cluster(&self) -> Option<ClusterStatus> {
+        self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,85 @@
+//! The lab: what an instructor may do to a cluster that runs with `--lab`.
+
+use super::App;
+use super::request::json;
+use crate::error::{ApiError, Problem};
+use crate::working_copy::Order;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use protocol::LabAction;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The points at which a coordinator can be made to die.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CrashPoint {
+    PrepareSent,
+    VotesReceived,
+    DecisionDurable,
+    FirstCommitSent,
+}
+
+impl CrashPoint {
+    fn name(self) -> &'static str {
+        match self {
+            Self::PrepareSent => "prepare_sent",
+            Self::VotesReceived => "votes_received",
+            Self::DecisionDurable => "decision_durable",
+            Self::FirstCommitSent => "first_commit_sent",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VoteAbortInput {
+    /// What it will give as its reason.
+    #[serde(default = "default_reason")]
+    reason: String,
+}
+
+fn default_reason() -> String {
+    "asked to in the lab".to_owned()
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CrashAtInput {
+    point: CrashPoint,
+}
+
+#[utoipa::path(post, path = "/lab/replicators/{id}/vote-abort", tag = "lab", params(("id" = String, Path)),
+    request_body = VoteAbortInput, responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn vote_abort(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    check_lab(&app)?;
+    let member = id.parse().map_err(|_| ApiError::NotFound { detail: format!("There is no replicator {id}.") })?;
+    let (parts, body) = request.into_parts();
+    let VoteAbortInput { reason } = json(&app, &parts, body).await?;
+    order(&app, LabAction::VoteAbort { member, reason }).await
+}
+
+#[utoipa::path(post, path = "/lab/coordinator/crash-at", tag = "lab", request_body = CrashAtInput,
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn crash_at(State(app): State<Arc<App>>, request: Request) -> Result<StatusCode, ApiError> {
+    check_lab(&app)?;
+    let (parts, body) = request.into_parts();
+    let CrashAtInput { point } = json(&app, &parts, body).await?;
+    order(&app, LabAction::CrashAt { point: point.name().to_owned() }).await
+}
+
+fn check_lab(app: &App) -> Result<(), ApiError> {
+    if app.copy.link().lab {
+        return Ok(());
+    }
+    Err(ApiError::NotFound { detail: "There is no lab: this cluster was started without --lab.".to_owned() })
+}
+
+async fn order(app: &App, action: LabAction) -> Result<StatusCode, ApiError> {
+    let done = app.copy.order(Order::Lab { action }).await?;
+    done.map(|()| StatusCode::NO_CONTENT).map_err(|reason| ApiError::LabRefused { reason })
+}

@@ -1,0 +1,162 @@
+//! The REST interface of `docs/rest.md`: one file per noun.
+//!
+//! `guard` stands before everything, `request` reads what clients send, `write` knows keys, preconditions and outcomes.
+
+mod book_json;
+mod books;
+mod changes;
+mod cluster;
+mod events;
+mod exports;
+mod guard;
+mod imports;
+mod lab;
+mod replications;
+mod request;
+mod restorations;
+mod rounds;
+mod write;
+
+use crate::error::ApiError;
+use crate::event_hub::EventHub;
+use crate::import_jobs::ImportJobs;
+use crate::settings::Settings;
+use crate::working_copy::{Unreachable, WorkingCopy};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::{Json, Router};
+use guard::AllowedHosts;
+use metrics_exporter_prometheus::PrometheusHandle;
+use protocol::ClusterStatus;
+use service::access_token::AccessToken;
+use service::health::{self, Readiness};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Where the interface begins.
+const BASE: &str = "/api/v1";
+
+/// What handlers need.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    pub(crate) copy: WorkingCopy,
+    pub(crate) hub: EventHub,
+    pub(crate) imports: ImportJobs,
+    allowed_hosts: AllowedHosts,
+    token: Option<AccessToken>,
+    shutdown: CancellationToken,
+    /// How many follow the events: the coordinator streams them only while somebody does.
+    watchers: Mutex<usize>,
+    /// What the coordinator said last of the cluster, for the time when it cannot be asked.
+    cluster: Mutex<Option<ClusterStatus>>,
+}
+
+impl App {
+    pub(crate) fn new(
+        settings: Settings,
+        address: SocketAddr,
+        copy: WorkingCopy,
+        hub: EventHub,
+        token: Option<AccessToken>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let allowed_hosts = AllowedHosts::new(address, &settings.allowed_hosts);
+        let imports = ImportJobs::new(&settings);
+        Self {
+            settings,
+            copy,
+            hub,
+            imports,
+            allowed_hosts,
+            token,
+            shutdown,
+            watchers: Mutex::new(0),
+            cluster: Mutex::new(None),
+        }
+    }
+
+    /// Refuses before the copy was level for the first time: it would show a catalogue that never was.
+    pub(crate) fn check_ready(&self) -> Result<(), ApiError> {
+        let link = self.copy.link();
+        if link.was_level {
+            return Ok(());
+        }
+        let detail = match link.problem {
+            Some(problem) => {
+                format!(
+                    "This server has just started and waits for the coordinator ({problem}); try again in a moment."
+                )
+            }
+            None => "This server has just started and is being brought level; try again in a moment.".to_owned(),
+        };
+        Err(ApiError::NotReady { detail })
+    }
+}
+
+impl From<Unreachable> for ApiError {
+    fn from(_: Unreachable) -> Self {
+        Self::CoordinatorUnreachable {
+            detail: "Only the coordinator knows this, and it cannot be reached at present; try again in a moment."
+                .to_owned(),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Concordance",
+    description = "A catalogue of books on several servers, changed by two-phase commit. Errors are problem+json (RFC 9457)."
+))]
+struct Description;
+
+/// All routes: the interface, its description, the health of the process, and the page.
+pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHandle) -> Router {
+    let (interface, description) =
+        OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, interface()).split_for_parts();
+    let guarded = interface
+        .layer(from_fn_with_state(Arc::clone(&app), guard::require_token))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::tell_version))
+        .layer(from_fn(guard::measure))
+        .with_state(Arc::clone(&app));
+    let document = Json(description);
+    let docs = utoipa_swagger_ui::SwaggerUi::new(format!("{BASE}/docs"))
+        .config(utoipa_swagger_ui::Config::from(format!("{BASE}/openapi.json")));
+    Router::new()
+        .merge(guarded)
+        .route(&format!("{BASE}/openapi.json"), get(move || std::future::ready(document.clone())))
+        .merge(docs)
+        .route(&format!("{BASE}/{{*rest}}"), axum::routing::any(no_such_address))
+        .fallback(crate::page::serve)
+        .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
+        .layer(from_fn_with_state(app, guard::check_origin))
+        .merge(health::router(readiness, metrics))
+        .layer(from_fn(guard::harden))
+}
+
+fn interface() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(books::list, books::create))
+        .routes(routes!(books::load, books::replace, books::remove))
+        .routes(routes!(changes::load))
+        .routes(routes!(imports::create))
+        .routes(routes!(imports::load))
+        .routes(routes!(exports::load))
+        .routes(routes!(replications::list, replications::create))
+        .routes(routes!(restorations::list, restorations::create))
+        .routes(routes!(restorations::load))
+        .routes(routes!(cluster::load))
+        .routes(routes!(rounds::list))
+        .routes(routes!(rounds::load))
+        .routes(routes!(events::stream))
+        .routes(routes!(lab::vote_abort))
+        .routes(routes!(lab::crash_at))
+}
+
+async fn no_such_address(uri: axum::http::Uri) -> ApiError {
+    ApiError::NotFound { detail: format!("There is no address {}; see {BASE}/openapi.json.", uri.path()) }
+}

@@ -1,0 +1,187 @@
+//! Restorations: damaged copies, put right by the vote; led by the coordinator, told here.
+
+use super::request::{json, query};
+use super::{App, BASE};
+use crate::clock;
+use crate::error::{ApiError, Problem};
+use crate::index::Index;
+use crate::working_copy::Order;
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use catalogue::BookPath;
+use protocol::{
+    FileReport, HealReport, HoldingReport, Query, QueryAnswer, RestorationId, RestorationReport, RestorationState,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json as value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// How often a restore is asked how far it is, while somebody waits for it.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestorationInput {
+    /// Only report.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoQuery {}
+
+/// All reports that are kept, newest first, without their files.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct RestorationList {
+    items: Vec<Value>,
+    next: Option<String>,
+    total: usize,
+}
+
+#[utoipa::path(get, path = "/restorations", tag = "restorations", responses(
+    (status = 200, body = RestorationList), (status = 503, body = Problem)
+))]
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<RestorationList>, ApiError> {
+    let NoQuery {} = query(&uri)?;
+    let QueryAnswer::Restorations { reports } = app.copy.ask(Query::Restorations).await? else {
+        return Err(strange());
+    };
+    let index = app.copy.index();
+    let items: Vec<_> = reports.iter().map(|report| report_json(report, &index, false)).collect();
+    let total = items.len();
+    Ok(Json(RestorationList { items, next: None, total }))
+}
+
+#[utoipa::path(get, path = "/restorations/{id}", tag = "restorations", params(("id" = String, Path)), responses(
+    (status = 200, body = Object), (status = 404, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let not_found =
+        || ApiError::NotFound { detail: format!("There is no report {id}; only the newest ones are kept.") };
+    let restoration = id.parse().map_err(|_| not_found())?;
+    let report = report(&app, restoration).await?.ok_or_else(not_found)?;
+    Ok(Json(report_json(&report, &app.copy.index(), true)))
+}
+
+#[utoipa::path(post, path = "/restorations", tag = "restorations", request_body = RestorationInput, responses(
+    (status = 200, body = Object), (status = 202, body = Object, headers(("Location" = String))),
+    (status = 409, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let RestorationInput { dry_run } = json(&app, &parts, body).await?;
+    let restoration = RestorationId(Uuid::now_v7());
+    let begun = app.copy.order(Order::Restore { restoration, dry_run }).await;
+    begun
+        .map_err(|_| ApiError::CoordinatorUnreachable {
+            detail: "The coordinator leads restores and cannot be reached at present. If this one was begun all the same, it is \
+                     in the list of restores later."
+                .to_owned(),
+        })?
+        .map_err(|reason| ApiError::RestorationRefused { reason })?;
+    let deadline = Instant::now() + Duration::from_millis(app.settings.restoration_answer_wait_ms);
+    let mut newest = None;
+    while Instant::now() < deadline {
+        if let Ok(Some(report)) = report(&app, restoration).await {
+            let is_over = report.state != RestorationState::Running;
+            newest = Some(report);
+            if is_over {
+                break;
+            }
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+    let location = format!("{BASE}/restorations/{restoration}");
+    let location = [(LOCATION, HeaderValue::from_str(&location).expect("an address is plain ASCII"))];
+    Ok(match newest {
+        Some(report) if report.state != RestorationState::Running => {
+            (StatusCode::OK, location, Json(report_json(&report, &app.copy.index(), true))).into_response()
+        }
+        Some(report) => {
+            (StatusCode::ACCEPTED, location, Json(report_json(&report, &app.copy.index(), true))).into_response()
+        }
+        None => (
+            StatusCode::ACCEPTED,
+            location,
+            Json(value!({ "id": restoration, "state": "running", "dry_run": dry_run })),
+        )
+            .into_response(),
+    })
+}
+
+async fn report(app: &App, restoration: RestorationId) -> Result<Option<RestorationReport>, ApiError> {
+    match app.copy.ask(Query::Restoration { restoration }).await? {
+        QueryAnswer::Restoration { report } => Ok(report.map(|report| *report)),
+        _ => Err(strange()),
+    }
+}
+
+fn strange() -> ApiError {
+    ApiError::CoordinatorUnreachable { detail: "The coordinator answered another question than was asked.".to_owned() }
+}
+
+/// A report in the documented shape, with the titles of the books.
+fn report_json(report: &RestorationReport, index: &Index, with_files: bool) -> Value {
+    let summary = &report.summary;
+    let not_compared: Vec<_> = report
+        .not_compared
+        .iter()
+        .map(|who| value!({ "member": who.holder.to_string(), "reason": who.reason }))
+        .collect();
+    let mut shown = value!({
+        "id": report.id,
+        "state": report.state,
+        "dry_run": report.dry_run,
+        "started_at": clock::text(report.started_at_ms),
+        "finished_at": report.finished_at_ms.map(clock::text),
+        "version": report.version,
+        "detail": report.detail,
+        "progress": report.progress,
+        "summary": {
+            "members": summary.holders, "files": summary.files, "intact": summary.intact, "damaged": summary.damaged,
+            "healed": summary.healed, "lost": summary.lost, "undecided": summary.undecided, "left": summary.left,
+        },
+        "not_compared": not_compared,
+    });
+    if with_files {
+        shown["files"] = report.files.iter().map(|file| file_json(file, index)).collect();
+    }
+    shown
+}
+
+fn file_json(file: &FileReport, index: &Index) -> Value {
+    let id = BookPath::parse(&file.name).ok().map(BookPath::id);
+    let winner = match (file.winner, file.winner_is_absence) {
+        (Some(digest), _) => value!(digest),
+        (None, true) => value!("absent"),
+        (None, false) => Value::Null,
+    };
+    let ballot = |vote: &HoldingReport| {
+        value!({
+            "member": vote.holder.to_string(), "holding": vote.holding, "digest": vote.digest, "size": vote.size,
+            "note": vote.note,
+        })
+    };
+    let action = |done: &HealReport| {
+        value!({
+            "member": done.holder.to_string(), "action": done.action, "detail": done.detail, "quarantined": done.quarantined,
+        })
+    };
+    value!({
+        "path": file.name,
+        "id": id,
+        "title": id.and_then(|id| index.book(id)).map(|book| book.book.title()),
+        "record": file.record.map(|record| value!({ "digest": record.digest, "version": record.version })),
+        "ballot": file.ballot.iter().map(ballot).collect::<Vec<_>>(),
+        "verdict": file.verdict,
+        "winner": winner,
+        "actions": file.actions.iter().map(action).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,164 @@
+//! What is passed on from the coordinator: the cluster, the rounds, the lab.
+
+use crate::server::Server;
+use protocol::{RoundOutcome, RoundReport, Version};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+fn round(number: u64, outcome: RoundOutcome) -> RoundReport {
+    RoundReport {
+        round: format!("1-{number}").parse().unwrap(),
+        outcome,
+        version: (outcome == RoundOutcome::Committed).then_some(Version(number)),
+        changes: 1,
+        participants: vec!["replicator-1".parse().unwrap()],
+        votes: Vec::new(),
+        started_at_ms: 0,
+        decided_after_us: Some(10),
+        ended_after_us: None,
+        reason: None,
+    }
+}
+
+#[tokio::test]
+async fn cluster_has_the_documented_shape() {
+    let server = Server::start().await;
+    server.create("Emma").await;
+    let cluster = server.get("/cluster").await.body;
+    for (member, value) in [
+        ("epoch", json!(1)),
+        ("version", json!(1)),
+        ("min_in_sync", json!(2)),
+        ("commit_policy", json!("all")),
+        ("accepting_writes", json!(true)),
+        ("why_not", json!(null)),
+        ("lab", json!(true)),
+        ("app_server", json!({ "id": "app-server", "version": 1, "level": true, "books": 1, "modified": 0 })),
+        (
+            "members",
+            json!([{
+                "id": "replicator-1", "state": "in_sync", "connected": true, "version": 1, "address": "127.0.0.1:7421",
+                "in_doubt_since": "1970-01-01T00:00:00.000Z", "in_doubt_round": "1-5", "detail": null,
+            }]),
+        ),
+    ] {
+        assert_eq!(cluster[member], value, "{member}");
+    }
+    assert_eq!(cluster["root"].as_str().unwrap().len(), 64);
+    assert_eq!(cluster["coordinator"]["connected"], json!(true));
+    assert!(cluster["coordinator"]["address"].as_str().unwrap().starts_with("ws://127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn cluster_without_a_coordinator_says_so_and_shows_what_was_known() {
+    let mut server = Server::start().await;
+    server.get("/cluster").await;
+    server.coordinator.stop();
+    server.wait_until_stale().await;
+    let cluster = server.get("/cluster").await.body;
+    assert_eq!((&cluster["accepting_writes"], &cluster["coordinator"]["connected"]), (&json!(false), &json!(false)));
+    assert!(cluster["why_not"].as_str().unwrap().contains("cannot be reached"));
+    assert_eq!(
+        (&cluster["members"][0]["id"], &cluster["members"][0]["connected"]),
+        (&json!("replicator-1"), &json!(false))
+    );
+    server.coordinator.start_again().await;
+    server.coordinator.truth().why_not = Some("replicator-2 is down".to_owned());
+    server.wait_until_level().await;
+    let cluster = server.get("/cluster").await.body;
+    assert_eq!((&cluster["accepting_writes"], &cluster["why_not"]), (&json!(false), &json!("replicator-2 is down")));
+}
+
+#[tokio::test]
+async fn rounds_are_paged_newest_first() {
+    let server = Server::start().await;
+    server.coordinator.truth().rounds =
+        vec![round(3, RoundOutcome::InFlight), round(2, RoundOutcome::Aborted), round(1, RoundOutcome::Committed)];
+    let ids =
+        |list: &Value| list["items"].as_array().unwrap().iter().map(|round| round["id"].clone()).collect::<Vec<_>>();
+    let first = server.get("/rounds?limit=2").await.body;
+    assert_eq!((ids(&first), &first["total"]), (vec![json!("1-3"), json!("1-2")], &json!(3)));
+    let second = server.get(&format!("/rounds?limit=2&cursor={}", first["next"].as_str().unwrap())).await.body;
+    assert_eq!((ids(&second), &second["next"]), (vec![json!("1-1")], &json!(null)));
+    assert_eq!(ids(&server.get("/rounds?outcome=aborted").await.body), [json!("1-2")]);
+    let one = server.get("/rounds/1-1").await.body;
+    let expected = json!({
+        "id": "1-1", "epoch": 1, "number": 1, "outcome": "committed", "version": 1, "changes": 1,
+        "participants": ["replicator-1"], "votes": [], "started_at": "1970-01-01T00:00:00.000Z", "decided_after_us": 10,
+        "ended_after_us": null, "reason": null,
+    });
+    assert_eq!(one, expected);
+    for id in ["1-9", "x", "1"] {
+        server.get(&format!("/rounds/{id}")).await.problem(404, "/problems/not-found");
+    }
+    server.get("/rounds?outcome=lost").await.problem(422, "/problems/invalid-request");
+    server.get("/rounds?cursor=x").await.problem(422, "/problems/invalid-request");
+}
+
+#[tokio::test]
+async fn lab_passes_orders_on_and_is_not_there_without_the_lab() {
+    let mut server = Server::start().await;
+    let armed = server.post("/lab/replicators/replicator-2/vote-abort", &json!({ "reason": "because" })).await;
+    assert_eq!(armed.status, StatusCode::NO_CONTENT, "{}", armed.body);
+    let armed = server.post("/lab/coordinator/crash-at", &json!({ "point": "decision_durable" })).await;
+    assert_eq!(armed.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        server.coordinator.truth().orders,
+        [
+            r#"{"action":"vote_abort","member":"replicator-2","reason":"because"}"#,
+            r#"{"action":"crash_at","point":"decision_durable"}"#,
+        ]
+    );
+    server
+        .post("/lab/coordinator/crash-at", &json!({ "point": "now" }))
+        .await
+        .problem(422, "/problems/invalid-request");
+    server.coordinator.truth().refuses_orders = Some("replicator-9 is not connected.".to_owned());
+    server.post("/lab/replicators/replicator-9/vote-abort", &json!({})).await.problem(409, "/problems/lab-refused");
+    server.coordinator.truth().lab = false;
+    server.coordinator.start_again().await;
+    server.wait_for("no lab", || async { server.get("/cluster").await.body["lab"] == false }).await;
+    server
+        .post("/lab/coordinator/crash-at", &json!({ "point": "prepare_sent" }))
+        .await
+        .problem(404, "/problems/not-found");
+}
+
+#[tokio::test]
+async fn description_and_its_page_are_served() {
+    let server = Server::start().await;
+    let description = server.get("/openapi.json").await;
+    for path in [
+        "/books",
+        "/books/{id}",
+        "/changes/{id}",
+        "/imports",
+        "/imports/{id}",
+        "/exports",
+        "/replications",
+        "/restorations",
+        "/restorations/{id}",
+        "/cluster",
+        "/rounds",
+        "/rounds/{id}",
+        "/events",
+        "/lab/replicators/{id}/vote-abort",
+        "/lab/coordinator/crash-at",
+    ] {
+        assert!(description.body["paths"][format!("/api/v1{path}")].is_object(), "{path}");
+    }
+    let page = server.get("/docs/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let html = String::from_utf8(page.bytes).unwrap();
+    assert!(html.contains("swagger"), "{html}");
+    assert!(!html.contains("http://") && !html.contains("https://"), "nothing is loaded from elsewhere: {html}");
+}
+
+#[tokio::test]
+async fn metrics_count_requests_by_route() {
+    let server = Server::start().await;
+    server.create("Emma").await;
+    let metrics = String::from_utf8(server.get("/metrics!").await.bytes).unwrap();
+    assert!(metrics.contains(r#"route="/api/v1/books""#), "{metrics}");
+    assert!(metrics.contains("app_server_write_seconds") && metrics.contains("app_server_copy_version"));
+}

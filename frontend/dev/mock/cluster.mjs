@@ -1,0 +1,157 @@
+/** The cluster that the mock server pretends to have: members, rounds and the event stream. */
+
+const MEMBERS = ['replicator-1', 'replicator-2', 'replicator-3']
+const ROUNDS_MAX = 1000
+
+export class MockCluster {
+  constructor(version) {
+    this.version = version
+    this.epoch = 3
+    this.number = 0
+    this.rounds = []
+    this.streams = new Set()
+    this.eventId = 0
+    this.staleSince = null
+    this.members = MEMBERS.map((id, n) => ({
+      id,
+      state: 'in_sync',
+      connected: true,
+      version,
+      in_doubt_since: null,
+      in_doubt_round: null,
+      address: `127.0.0.1:${7421 + n}`,
+      detail: null,
+    }))
+  }
+
+  /** Runs a round to its end at once; `abortReason` makes the second replicator vote abort. */
+  round(changes, { abortReason = null, cause = 'these_changes', forced = false } = {}) {
+    this.number += 1
+    const committed = abortReason === null
+    if (committed) this.version += 1
+    const round = {
+      id: `${this.epoch}-${this.number}`,
+      epoch: this.epoch,
+      number: this.number,
+      outcome: committed ? 'committed' : 'aborted',
+      version: committed ? this.version : null,
+      changes,
+      participants: MEMBERS,
+      votes: MEMBERS.map((member, n) => ({
+        member,
+        vote: committed || n !== 1 ? 'commit' : 'abort',
+        cause: committed || n !== 1 ? null : forced ? 'forced' : cause,
+        reason: committed || n !== 1 ? null : abortReason,
+        after_us: 410 + ((this.number * 37 + n * 113) % 900),
+      })),
+      started_at: new Date().toISOString(),
+      decided_after_us: 900 + ((this.number * 53) % 1400),
+      ended_after_us: 1900 + ((this.number * 71) % 2400),
+      reason: abortReason,
+    }
+    this.rounds.unshift(round)
+    this.rounds.length = Math.min(this.rounds.length, ROUNDS_MAX)
+    for (const member of this.members) if (member.connected) member.version = this.version
+    this.tell('round', {
+      kind: round.outcome,
+      round: round.id,
+      text: committed
+        ? `Round ${round.id} committed ${changes} change${changes === 1 ? '' : 's'} as version ${this.version}: all three replicators voted commit.`
+        : `Round ${round.id} aborted: replicator-2 voted abort (${abortReason}).`,
+    })
+    return round
+  }
+
+  changed(ids) {
+    this.tell('catalogue', {
+      kind: 'changed',
+      version: this.version,
+      changed: ids.slice(0, 100),
+      more: Math.max(0, ids.length - 100),
+      text: `The catalogue is at version ${this.version}.`,
+    })
+  }
+
+  tell(name, data) {
+    const event = {
+      at: new Date().toISOString(),
+      epoch: this.epoch,
+      parties: [],
+      round: null,
+      ...data,
+    }
+    const text = `id: ${++this.eventId}\nevent: ${name}\ndata: ${JSON.stringify(event)}\n\n`
+    for (const stream of this.streams) stream.write(text)
+  }
+
+  stream(response) {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+    response.write(': welcome\n\n')
+    this.streams.add(response)
+    response.on('close', () => this.streams.delete(response))
+  }
+
+  /** Puts the cluster into a state to look at: see `serve.mjs`. */
+  scenario(name) {
+    const third = this.members[2]
+    const now = new Date().toISOString()
+    Object.assign(third, {
+      state: 'in_sync',
+      connected: true,
+      in_doubt_since: null,
+      in_doubt_round: null,
+      detail: null,
+    })
+    third.version = this.version
+    this.staleSince = null
+    if (name === 'one-down') {
+      Object.assign(third, {
+        state: 'down',
+        connected: false,
+        version: this.version - 14,
+        detail: 'connection refused',
+      })
+      this.tell('member', { kind: 'down', text: 'replicator-3 is down: connection refused.' })
+    }
+    if (name === 'in-doubt') {
+      Object.assign(third, {
+        connected: false,
+        in_doubt_since: now,
+        in_doubt_round: `${this.epoch}-${this.number + 1}`,
+      })
+      this.tell('member', { kind: 'in_doubt', text: 'replicator-3 is in doubt.' })
+    }
+    if (name === 'coordinator-down') {
+      this.staleSince = now
+      this.tell('link', { kind: 'lost', text: 'The link to the coordinator was lost.' })
+    }
+  }
+
+  state(books, modified) {
+    const inSync = this.members.filter(({ state }) => state === 'in_sync').length
+    const accepting = inSync === this.members.length && this.staleSince === null
+    return {
+      epoch: this.epoch,
+      version: this.version,
+      root: 'a3f1'.repeat(16),
+      min_in_sync: 2,
+      commit_policy: 'all',
+      accepting_writes: accepting,
+      why_not: accepting
+        ? null
+        : this.staleSince
+          ? 'The coordinator cannot be reached.'
+          : 'replicator-3 is down, and every replicator must vote while the commit policy is "all".',
+      members: this.members,
+      coordinator: {
+        connected: !this.staleSince,
+        since: this.staleSince ?? this.startedAt,
+        address: '127.0.0.1:7410',
+      },
+      app_server: { id: 'app-server-1', version: this.version, level: true, books, modified },
+      lab: false,
+    }
+  }
+
+  startedAt = new Date().toISOString()
+}

@@ -1,0 +1,149 @@
+/** Every page in both colours, at every width, in both languages, by keyboard; and its weight. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { assertAccessible, assertNoErrors, openPage, screenshot, start, until } from './support.mjs'
+
+const FIRST_PAGE_BYTES_MAX = 300_000
+const PAGES = {
+  catalogue: '/',
+  cluster: '/cluster',
+  restore: '/restore',
+  'not-found': '/no/such/page',
+}
+
+let session
+before(async () => void (session = await start()))
+after(() => session?.close())
+
+async function settled(by, name) {
+  const sign = {
+    catalogue: 'book-table',
+    cluster: 'member',
+    restore: 'dry-run',
+    'not-found': 'link-state',
+  }[name]
+  await by(sign).first().waitFor()
+}
+
+function headerIsClear(page) {
+  return page.evaluate(() => {
+    const bottom = document.querySelector('header').getBoundingClientRect().bottom
+    const links = [...document.querySelectorAll('header a')]
+    const isInside = links.every((link) => link.getBoundingClientRect().bottom <= bottom)
+    return isInside && bottom <= document.querySelector('main').getBoundingClientRect().top + 1
+  })
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const [name, path] of Object.entries(PAGES)) {
+    test(`${name}, ${colorScheme}: accessible, and nothing wider than the screen`, async () => {
+      const { page, errors, by } = await openPage(session, path, { colorScheme })
+      await settled(by, name)
+      for (const width of [360, 390, 768, 1440, 2560]) {
+        await page.setViewportSize({ width, height: width < 500 ? 844 : 900 })
+        const wider = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        )
+        assert.ok(await headerIsClear(page), `the header overlaps the content at ${width} px`)
+        assert.ok(wider <= 0, `${wider} px too wide at ${width} px`)
+        if (width === 390 || width === 1440) {
+          await assertAccessible(page, `${name} at ${width} px, ${colorScheme}`)
+          await screenshot(page, `${name}-${width}-${colorScheme}`)
+        }
+      }
+      assertNoErrors(errors)
+      await page.close()
+    })
+  }
+}
+
+test('the language is switched and remembered', async () => {
+  const { page, errors, by } = await openPage(session)
+  await by('language-menu').click()
+  await by('language-es').waitFor()
+  await assertAccessible(page, 'the language menu')
+  await by('language-es').click()
+  await until(async () => (await page.locator('h1').textContent()) === 'Catálogo', 'Spanish')
+  assert.equal(await page.locator('html').getAttribute('lang'), 'es')
+  assert.equal(await page.evaluate(() => window.localStorage.getItem('concordance.locale')), 'es')
+  await page.close()
+
+  const spanish = await openPage(session, '/restore', { locale: 'es' })
+  await spanish.page.getByRole('heading', { name: 'Restaurar', level: 1 }).waitFor()
+  await screenshot(spanish.page, 'restore-spanish')
+  assertNoErrors([...errors, ...spanish.errors])
+  await spanish.page.close()
+})
+
+test('the colours follow the system, until somebody chooses', async () => {
+  const { page, errors, by } = await openPage(session)
+  const scheme = () =>
+    page.evaluate(() => window.getComputedStyle(document.documentElement).colorScheme)
+  await settled(by, 'catalogue')
+  assert.equal(await scheme(), 'light')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await until(async () => (await scheme()) === 'dark', 'dark with the system')
+  await by('scheme-menu').click()
+  await by('scheme-light').click()
+  await until(async () => (await scheme()) === 'light', 'light as chosen')
+  await page.reload()
+  await settled(by, 'catalogue')
+  assert.equal(await scheme(), 'light')
+  await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test('a dialog takes the focus, keeps it, and gives it back', async () => {
+  const { page, errors, by } = await openPage(session)
+  await settled(by, 'catalogue')
+  await by('add-book').focus()
+  await page.keyboard.press('Enter')
+  await by('book-dialog').waitFor()
+  const isInDialog = () =>
+    page.evaluate(() => !!document.activeElement?.closest('[data-testid="book-dialog"]'))
+  await until(isInDialog, 'the focus is in the dialog')
+  await assertAccessible(page, 'the book form')
+  for (let presses = 0; presses < 30; presses++) {
+    await page.keyboard.press('Tab')
+    assert.ok(await isInDialog(), `the focus left the dialog after ${presses + 1} tabs`)
+  }
+  await page.keyboard.press('Escape')
+  await by('book-dialog').waitFor({ state: 'detached' })
+  await until(
+    () => by('add-book').evaluate((button) => button === document.activeElement),
+    'the focus is back',
+  )
+
+  await by('book-delete').first().click()
+  await by('delete-dialog').waitFor()
+  await assertAccessible(page, 'the delete dialog')
+  await page.keyboard.press('Escape')
+  await by('delete-dialog').waitFor({ state: 'detached' })
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test('the first page is light', async () => {
+  const page = await session.browser.newPage()
+  const sizes = []
+  page.on('response', (response) => {
+    const { pathname } = new URL(response.url())
+    if (pathname.startsWith('/api/')) return
+    sizes.push(
+      response.body().then((body) => {
+        const bytes = pathname.endsWith('.woff2') ? body.length : gzipSync(body).length
+        return { pathname, bytes }
+      }),
+    )
+  })
+  await page.goto(session.address)
+  await page.getByTestId('book-table').waitFor()
+  await page.waitForLoadState('load')
+  const files = await Promise.all(sizes)
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  const list = files.map(({ pathname, bytes }) => `${bytes} ${pathname}`).join('\n')
+  assert.ok(total < FIRST_PAGE_BYTES_MAX, `${total} bytes compressed:\n${list}`)
+  await page.close()
+})

@@ -1,0 +1,113 @@
+/** The cluster page: members, rounds with their votes, live events, and Replicate. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  addBook,
+  assertAccessible,
+  assertNoErrors,
+  deleteBook,
+  freshTitle,
+  openPage,
+  screenshot,
+  start,
+  until,
+} from './support.mjs'
+
+let session
+before(async () => void (session = await start()))
+after(() => session?.close())
+
+test('three replicators are in sync and writes are accepted', async () => {
+  const { page, errors, by } = await openPage(session, '/cluster')
+  await by('member').first().waitFor()
+  assert.equal(await by('member').count(), 3)
+  await until(
+    async () => (await page.locator('[data-testid="member"][data-state="in_sync"]').count()) === 3,
+    'all in sync',
+  )
+  assert.equal(await by('accepting-writes').getAttribute('data-accepting'), 'true')
+  assert.equal(await by('coordinator').getAttribute('data-connected'), 'true')
+  await assertAccessible(page, 'the cluster page')
+  await screenshot(page, 'cluster')
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test('a change appears as an event and as a round with three votes', async () => {
+  const { page, errors, by } = await openPage(session, '/cluster')
+  await until(
+    async () => (await by('link-state').getAttribute('data-state')) === 'live',
+    'the stream is live',
+  )
+  const writing = await openPage(session)
+  const title = freshTitle('A round of its own')
+  await addBook(writing.page, { title, surname: 'Voter' })
+  await by('event').first().waitFor()
+  await by('round').first().waitFor()
+  const newest = by('round').first()
+  await until(
+    async () => (await newest.getAttribute('data-outcome')) === 'committed',
+    'the newest round committed',
+  )
+  await newest.getByTestId('round-open').click()
+  await by('round-details').waitFor()
+  assert.equal(await by('round-details').getByTestId('vote').count(), 3)
+  await assertAccessible(page, 'the cluster page with an open round')
+  await screenshot(page, 'cluster-round')
+
+  await by('round-filter').selectOption({ label: 'Aborted' })
+  await until(
+    async () =>
+      (await page.locator('[data-testid="round"][data-outcome="committed"]').count()) === 0,
+    'only aborted rounds',
+  )
+  await deleteBook(writing.page, title)
+  assertNoErrors([...errors, ...writing.errors])
+  await Promise.all([page.close(), writing.page.close()])
+})
+
+test('Replicate with ABORT changes nothing, with COMMIT it publishes or finds nothing to do', async () => {
+  const { page, errors, by } = await openPage(session, '/cluster', { allowedStatuses: [409] })
+  await by('replicate-count').waitFor()
+  const before = await by('local-change').count()
+  await by('replicate-abort').check()
+  await by('replicate-run').click()
+  await by('replicate-aborted').or(by('replicate-done')).waitFor()
+  assert.equal(await by('local-change').count(), before)
+  await assertAccessible(page, 'the cluster page after Replicate')
+  await screenshot(page, 'cluster-replicate')
+  if (session.isMock) {
+    await by('replicate-commit').check()
+    await by('replicate-run').click()
+    await by('replicate-done').waitFor()
+    await until(async () => (await by('local-change').count()) === 0, 'nothing left to publish')
+  }
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test(
+  'what is wrong with the cluster is said in words',
+  { skip: !!process.env.CONCORDANCE_URL && 'needs the mock server' },
+  async () => {
+    const { page, errors, by } = await openPage(session, '/cluster')
+    const scenario = (name) => page.request.post(`${session.address}/mock/${name}`)
+    await by('member').first().waitFor()
+    await scenario('in-doubt')
+    await by('in-doubt').waitFor()
+    await assertAccessible(page, 'the cluster page with a member in doubt')
+    await scenario('one-down')
+    await page.locator('[data-testid="member"][data-state="down"]').waitFor()
+    assert.equal(await by('accepting-writes').getAttribute('data-accepting'), 'false')
+    await assertAccessible(page, 'the cluster page with a member down')
+    await screenshot(page, 'cluster-one-down')
+    await scenario('coordinator-down')
+    await by('stale-banner').waitFor()
+    await assertAccessible(page, 'the cluster page without the coordinator')
+    await screenshot(page, 'cluster-stale')
+    await scenario('well')
+    await by('stale-banner').waitFor({ state: 'detached' })
+    assertNoErrors(errors)
+    await page.close()
+  },
+)

@@ -1,0 +1,46 @@
+/** The restore page: a dry run, its report, and the history. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { assertAccessible, assertNoErrors, openPage, screenshot, start, until } from './support.mjs'
+
+const DRY_RUN_MS_MAX = 120_000
+
+let session
+before(async () => void (session = await start()))
+after(() => session?.close())
+
+test('a dry run reports on all replicators and changes nothing', async () => {
+  const { page, errors, by } = await openPage(session, '/restore')
+  await by('dry-run').click()
+  const report = page.locator('[data-testid="restoration-report"][data-state="done"]')
+  await report.waitFor({ timeout: DRY_RUN_MS_MAX })
+  assert.equal(await report.getAttribute('data-dry-run'), 'true')
+  assert.equal(await by('figure-members').textContent(), '3')
+  assert.equal(await by('figure-healed').textContent(), '0')
+  await until(async () => (await by('history-entry').count()) > 0, 'the report is in the history')
+  await assertAccessible(page, 'the report of a dry run')
+  await screenshot(page, 'restore-dry-run')
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test(
+  'a restore puts right what the dry run found',
+  { skip: !!process.env.CONCORDANCE_URL && 'needs the mock server' },
+  async () => {
+    const { page, errors, by } = await openPage(session, '/restore')
+    await by('restore').click()
+    await page
+      .locator('[data-testid="restoration-report"][data-state="done"][data-dry-run="false"]')
+      .waitFor()
+    const proven = page.locator('[data-testid="restored-file"][data-verdict="proven"]')
+    assert.equal(await proven.locator('[data-action="healed"]').count(), 3)
+    assert.match(await proven.textContent(), /quarantine\//)
+    assert.equal(await by('restoration-result').getAttribute('data-result'), 'attention')
+    await proven.locator('summary').click()
+    await assertAccessible(page, 'the report of a restore')
+    await screenshot(page, 'restore-report')
+    assertNoErrors(errors)
+    await page.close()
+  },
+)

@@ -1,0 +1,47 @@
+/** Requests about the cluster: its members, its rounds, and this server's working copy. */
+import { client, read } from './client'
+import { outcomeOf, type WriteOutcome } from './write'
+import type { Cluster, LocalChange, Replication, Round } from './types'
+
+export interface List<Item> {
+  items: Item[]
+  next: string | null
+  total: number
+}
+
+export function readCluster(): Promise<Cluster> {
+  return read(client.GET('/api/v1/cluster'))
+}
+
+export type RoundOutcome = Round['outcome']
+
+export function listRounds(
+  limit: number,
+  outcome: RoundOutcome | null,
+  cursor: string | null,
+): Promise<List<Round>> {
+  return read(
+    client.GET('/api/v1/rounds', {
+      params: {
+        query: { limit, ...(outcome ? { outcome } : {}), ...(cursor ? { cursor } : {}) },
+      },
+    }),
+  )
+}
+
+/** The files on this server's disk that are not what was committed: the first page, and how many in all. */
+export function listLocalChanges(): Promise<List<LocalChange>> {
+  return read(client.GET('/api/v1/replications'))
+}
+
+export function replicate(
+  vote: 'commit' | 'abort',
+  key: string,
+): Promise<WriteOutcome<Replication>> {
+  return outcomeOf<Replication>(
+    client.POST('/api/v1/replications', {
+      params: { header: { 'Idempotency-Key': key } },
+      body: { vote },
+    }),
+  )
+}

@@ -1,0 +1,35 @@
+/** Requests about imports. */
+import { answered, client, read } from './client'
+import { ApiError, problemOf } from './problem'
+import type { Import } from './types'
+
+export type ImportType = 'text/csv' | 'application/xml'
+export type OnError = 'skip' | 'fail'
+
+/** Sends a file; the answer is the job as it stands. Sent again with the same key it continues. */
+export async function startImport(
+  file: Blob,
+  type: ImportType,
+  onError: OnError,
+  key: string,
+): Promise<Import> {
+  const { data, error, response } = await answered(
+    client.POST('/api/v1/imports', {
+      params: {
+        query: { on_error: onError },
+        header: { 'Idempotency-Key': key, Prefer: 'respond-async' },
+      },
+      headers: { 'Content-Type': type },
+      body: file,
+      bodySerializer: (body: Blob) => body,
+    }),
+  )
+  if (!response.ok) throw new ApiError(problemOf(error, response))
+  const job = data as Partial<Import> | undefined
+  const id = job?.id ?? response.headers.get('Location')?.split('/').pop() ?? ''
+  return { state: 'running', imported: 0, failed: [], total: null, rounds: 0, ...job, id }
+}
+
+export function readImport(id: string): Promise<Import> {
+  return read(client.GET('/api/v1/imports/{id}', { params: { path: { id } } }))
+}

@@ -1,0 +1,26 @@
+/** Requests about restorations. */
+import { answered, client, read } from './client'
+import { ApiError, problemOf } from './problem'
+import type { List } from './cluster'
+import type { Restoration } from './types'
+
+/** Starts a restoration, or a dry run of one; gives its id. */
+export async function startRestoration(dryRun: boolean, key: string): Promise<string> {
+  const { data, error, response } = await answered(
+    client.POST('/api/v1/restorations', {
+      params: { header: { 'Idempotency-Key': key } },
+      body: { dry_run: dryRun },
+    }),
+  )
+  if (!response.ok) throw new ApiError(problemOf(error, response))
+  return data?.id ?? response.headers.get('Location')?.split('/').pop() ?? ''
+}
+
+export function readRestoration(id: string): Promise<Restoration> {
+  return read(client.GET('/api/v1/restorations/{id}', { params: { path: { id } } }))
+}
+
+/** The newest restorations first, without their files. */
+export function listRestorations(): Promise<List<Restoration>> {
+  return read(client.GET('/api/v1/restorations'))
+}

@@ -1,0 +1,49 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Cluster, Member } from '@/api/types'
+import { mountInPage } from '@/testing/mounting'
+import MemberList from './MemberList.vue'
+
+const member: Member = { id: 'replicator-1', state: 'in_sync', connected: true, version: 40 }
+const cluster: Cluster = {
+  epoch: 3,
+  version: 42,
+  root: 'r',
+  min_in_sync: 2,
+  commit_policy: 'all',
+  accepting_writes: true,
+  members: [member],
+  coordinator: { connected: true },
+  app_server: { id: 'app-server-1', version: 42, level: true, books: 10, modified: 0 },
+  lab: false,
+}
+
+afterEach(() => void (document.body.innerHTML = ''))
+
+function textOf(changes: Partial<Cluster>): string {
+  return mountInPage(MemberList, { cluster: { ...cluster, ...changes } }).text()
+}
+
+describe('the list of replicators', () => {
+  it('says in plain words what a member in doubt waits for', () => {
+    const inDoubt = {
+      ...member,
+      in_doubt_since: '2026-11-20T10:00:00.000Z',
+      in_doubt_round: '3-17',
+    }
+    expect(textOf({ members: [inDoubt] })).toMatch(/In doubt since .*voted commit in round 3-17/)
+    expect(textOf({})).not.toContain('In doubt')
+  })
+
+  it('says how far a member is behind', () => {
+    expect(textOf({})).toContain('2 behind')
+  })
+
+  it('says that it shows the last known state while the coordinator cannot be reached', () => {
+    expect(textOf({ coordinator: { connected: false } })).toContain('As last known')
+    expect(textOf({})).not.toContain('As last known')
+  })
+
+  it('says what to do when there is no replicator', () => {
+    expect(textOf({ members: [] })).toContain('No replicator is registered yet')
+  })
+})

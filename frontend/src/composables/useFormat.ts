@@ -1,0 +1,52 @@
+/** Numbers, times and durations as people of the chosen language write them. */
+import { computed } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+export function useFormat() {
+  const { locale: language, t } = useI18n()
+  // Dates follow the person's own region where it speaks the chosen language.
+  const locale = computed(
+    () => navigator.languages.find((tag) => tag.startsWith(language.value)) ?? language.value,
+  )
+
+  const numbers = computed(() => new Intl.NumberFormat(locale.value))
+  const fractions = computed(
+    () => new Intl.NumberFormat(locale.value, { maximumFractionDigits: 2 }),
+  )
+  const days = computed(() => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }))
+  const moments = computed(
+    () => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'medium' }),
+  )
+  const clocks = computed(() => new Intl.DateTimeFormat(locale.value, { timeStyle: 'medium' }))
+
+  function withDate(format: Intl.DateTimeFormat, time: string | null | undefined): string {
+    const date = new Date(time ?? '')
+    return Number.isNaN(date.getTime()) ? '–' : format.format(date)
+  }
+
+  function number(value: number | null | undefined): string {
+    return value === null || value === undefined ? '–' : numbers.value.format(value)
+  }
+
+  function day(time: string | null | undefined): string {
+    return withDate(days.value, time)
+  }
+
+  function moment(time: string | null | undefined): string {
+    return withDate(moments.value, time)
+  }
+
+  /** The time alone if it is today, else with its date. */
+  function clock(time: string | null | undefined): string {
+    const isToday = new Date(time ?? '').toDateString() === new Date().toDateString()
+    return withDate(isToday ? clocks.value : moments.value, time)
+  }
+
+  function duration(us: number | null | undefined): string {
+    if (us === null || us === undefined) return '–'
+    if (us >= 1_000_000) return t('format.seconds', { n: fractions.value.format(us / 1_000_000) })
+    return t('format.milliseconds', { n: fractions.value.format(us / 1_000) })
+  }
+
+  return { number, day, moment, clock, duration }
+}

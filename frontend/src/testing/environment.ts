@@ -1,0 +1,2 @@
+/** What happy-dom lacks and Vuetify asks for. */
+globalThis.visualViewport ??= new EventTarget() as VisualViewport

@@ -198,11 +198,17 @@ impl ApiError {
                 format!("The Idempotency-Key {change} was used for another request; use a new key for a new request.")
             }
             Self::Aborted { round, reason, .. } => {
-                format!("Round {round} was aborted and nothing was changed: {reason} Send it again with a new key.")
+                format!(
+                    "Round {round} was aborted and nothing was changed: {} Send it again with a new key.",
+                    sentence(reason)
+                )
             }
-            Self::RestorationRefused { reason } | Self::LabRefused { reason } => reason.clone(),
+            Self::RestorationRefused { reason } | Self::LabRefused { reason } => sentence(reason),
             Self::NoQuorum { reason, .. } => {
-                format!("Nothing was changed: {reason} Send it again with the same key when that is mended.")
+                format!(
+                    "Nothing was changed: {} Send it again with the same key when that is mended.",
+                    sentence(reason)
+                )
             }
             Self::Unauthorized => "Send the cluster's access token as `Authorization: Bearer …`.".to_owned(),
         }
@@ -256,6 +262,11 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Reasons come from many places, with and without a full stop.
+pub(crate) fn sentence(reason: &str) -> String {
+    if reason.ends_with(['.', '!', '?']) { reason.to_owned() } else { format!("{reason}.") }
 }
 
 impl From<InvalidBook> for ApiError {

@@ -1,7 +1,7 @@
 //! A part of an import that is committed together: sent, sent again, and rid of rows that stand in the way of the others.
 
 use super::job::ImportState;
-use crate::error::FailedRow;
+use crate::error::{FailedRow, sentence};
 use crate::settings::Settings;
 use crate::working_copy::{WorkingCopy, WriteOutcome};
 use catalogue::import::ImportRow;
@@ -120,7 +120,8 @@ pub(super) async fn import_chunk(copy: &WorkingCopy, settings: &Settings, mut ro
             }
             WriteOutcome::Refused { refusal } => {
                 let reason = crate::working_copy::refusal_sentence(&refusal);
-                end.ends_with = Some((ImportState::Failed, format!("Some rows were not imported: {reason}.")));
+                end.ends_with =
+                    Some((ImportState::Failed, format!("Some rows were not imported: {}", sentence(&reason))));
                 return end;
             }
             WriteOutcome::Aborted { round, reason, .. } => {
@@ -129,7 +130,8 @@ pub(super) async fn import_chunk(copy: &WorkingCopy, settings: &Settings, mut ro
                 return end;
             }
             WriteOutcome::NotSent { reason } => {
-                end.ends_with = Some((ImportState::Failed, format!("Some rows were not imported: {reason}.")));
+                end.ends_with =
+                    Some((ImportState::Failed, format!("Some rows were not imported: {}", sentence(&reason))));
                 return end;
             }
             WriteOutcome::Unknown => {

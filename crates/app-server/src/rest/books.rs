@@ -55,7 +55,7 @@ pub(super) struct BookList {
     total: usize,
 }
 
-#[utoipa::path(get, path = "/books", tag = "books", params(ListQuery), responses(
+#[utoipa::path(get, path = "/books", tag = "books", operation_id = "list_books", params(ListQuery), responses(
     (status = 200, body = BookList), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
@@ -83,7 +83,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     Ok((shows(version), Json(list)).into_response())
 }
 
-#[utoipa::path(get, path = "/books/{id}", tag = "books", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/books/{id}", tag = "books", operation_id = "load_book", params(("id" = String, Path)), responses(
     (status = 200, content((BookJson = "application/json"), (String = "application/xml")), headers(("ETag" = String))),
     (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
@@ -104,7 +104,7 @@ pub(super) async fn load(
     Ok((standard, Json(BookJson::of(book, local))).into_response())
 }
 
-#[utoipa::path(post, path = "/books", tag = "books", request_body = BookInput,
+#[utoipa::path(post, path = "/books", tag = "books", operation_id = "create_book", request_body = BookInput,
     params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, body = BookJson, headers(("Location" = String), ("ETag" = String))),
     (status = 202, description = "Not known yet; ask the address in Location."),
@@ -122,7 +122,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     Ok((StatusCode::CREATED, [(LOCATION, location)], book_response(&book, &answer)).into_response())
 }
 
-#[utoipa::path(put, path = "/books/{id}", tag = "books", request_body = BookInput,
+#[utoipa::path(put, path = "/books/{id}", tag = "books", operation_id = "replace_book", request_body = BookInput,
     params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
     responses(
     (status = 200, body = BookJson, headers(("ETag" = String))),
@@ -144,7 +144,7 @@ pub(super) async fn replace(
     Ok(book_response(&book, &answer))
 }
 
-#[utoipa::path(delete, path = "/books/{id}", tag = "books",
+#[utoipa::path(delete, path = "/books/{id}", tag = "books", operation_id = "delete_book",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
     responses(
     (status = 204), (status = 202, description = "Not known yet; ask the address in Location."),

@@ -1,7 +1,7 @@
 //! Changes: what became of one whose answer did not come in time.
 
 use super::App;
-use crate::error::{ApiError, Problem};
+use crate::error::{ApiError, Problem, sentence};
 use crate::working_copy::LocalOutcome;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -32,7 +32,7 @@ pub(super) struct ChangeJson {
     detail: String,
 }
 
-#[utoipa::path(get, path = "/changes/{id}", tag = "changes", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/changes/{id}", tag = "changes", operation_id = "load_change", params(("id" = String, Path)), responses(
     (status = 200, body = ChangeJson), (status = 404, body = Problem)
 ))]
 pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ChangeJson>, ApiError> {
@@ -42,7 +42,7 @@ pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     let change: ChangeId = id.parse().map_err(|_| not_known())?;
     match app.copy.outcome_of(change.clone()).await {
         Some(LocalOutcome::Committed { answer }) => return Ok(Json(committed(&answer))),
-        Some(LocalOutcome::Dropped { round, reason }) => return Ok(Json(aborted(change, round, reason))),
+        Some(LocalOutcome::Dropped { round, reason }) => return Ok(Json(aborted(change, round, &reason))),
         Some(LocalOutcome::Pending) => {
             let detail = "Its outcome is not known yet; this server follows it up. Ask again in a moment.";
             return Ok(Json(unknown(change, detail)));
@@ -75,8 +75,8 @@ fn committed(answer: &CommittedAnswer) -> ChangeJson {
     }
 }
 
-fn aborted(change: ChangeId, round: Option<RoundId>, reason: String) -> ChangeJson {
-    let detail = format!("Nothing was changed: {reason}");
+fn aborted(change: ChangeId, round: Option<RoundId>, reason: &str) -> ChangeJson {
+    let detail = format!("Nothing was changed: {}", sentence(reason));
     ChangeJson { change, state: "aborted", round, version: None, id: None, digest: None, detail }
 }
 

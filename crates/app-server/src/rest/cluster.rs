@@ -75,7 +75,7 @@ struct AppServerJson {
     modified: usize,
 }
 
-#[utoipa::path(get, path = "/cluster", tag = "cluster", responses((status = 200, body = ClusterJson)))]
+#[utoipa::path(get, path = "/cluster", tag = "cluster", operation_id = "load_cluster", responses((status = 200, body = ClusterJson)))]
 pub(super) async fn load(State(app): State<Arc<App>>) -> Json<ClusterJson> {
     let answer = app.copy.ask(Query::Cluster).await;
     let status = match answer {

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A comment goes out so often when nothing happens, so that proxies keep the connection, and a vanished client is noticed.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-#[utoipa::path(get, path = "/events", tag = "events", params(("Last-Event-ID" = Option<String>, Header)), responses(
+#[utoipa::path(get, path = "/events", tag = "events", operation_id = "stream_events", params(("Last-Event-ID" = Option<String>, Header)), responses(
     (status = 200, description = "A stream of server-sent events.", content_type = "text/event-stream", body = String)
 ))]
 pub(super) async fn stream(

@@ -28,7 +28,7 @@ pub(super) struct ImportQuery {
     on_error: OnError,
 }
 
-#[utoipa::path(post, path = "/imports", tag = "imports and exports",
+#[utoipa::path(post, path = "/imports", tag = "imports and exports", operation_id = "start_import",
     params(ImportQuery, ("Idempotency-Key" = Option<String>, Header), ("Prefer" = Option<String>, Header, example = "respond-async")),
     request_body(content((String = "text/csv"), (String = "application/xml"))),
     responses(
@@ -74,7 +74,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     Ok((status, [(LOCATION, location)], Json(report)).into_response())
 }
 
-#[utoipa::path(get, path = "/imports/{id}", tag = "imports and exports", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/imports/{id}", tag = "imports and exports", operation_id = "load_import", params(("id" = String, Path)), responses(
     (status = 200, body = ImportReport), (status = 404, body = Problem)
 ))]
 pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ImportReport>, ApiError> {

@@ -49,7 +49,7 @@ pub(super) struct CrashAtInput {
     point: CrashPoint,
 }
 
-#[utoipa::path(post, path = "/lab/replicators/{id}/vote-abort", tag = "lab", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/lab/replicators/{id}/vote-abort", tag = "lab", operation_id = "lab_vote_abort", params(("id" = String, Path)),
     request_body = VoteAbortInput, responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn vote_abort(
     State(app): State<Arc<App>>,
@@ -63,7 +63,7 @@ pub(super) async fn vote_abort(
     order(&app, LabAction::VoteAbort { member, reason }).await
 }
 
-#[utoipa::path(post, path = "/lab/coordinator/crash-at", tag = "lab", request_body = CrashAtInput,
+#[utoipa::path(post, path = "/lab/coordinator/crash-at", tag = "lab", operation_id = "lab_crash_at", request_body = CrashAtInput,
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn crash_at(State(app): State<Arc<App>>, request: Request) -> Result<StatusCode, ApiError> {
     check_lab(&app)?;

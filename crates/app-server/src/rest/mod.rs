@@ -130,7 +130,7 @@ pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHan
         .merge(guarded)
         .route(&format!("{BASE}/openapi.json"), get(move || std::future::ready(document.clone())))
         .merge(docs)
-        .route(&format!("{BASE}/{{*rest}}"), axum::routing::any(no_such_address))
+        .route("/api/{*rest}", axum::routing::any(no_such_address))
         .fallback(crate::page::serve)
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
         .layer(from_fn_with_state(app, guard::check_origin))

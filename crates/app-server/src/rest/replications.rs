@@ -50,7 +50,7 @@ pub(super) struct EditList {
     total: usize,
 }
 
-#[utoipa::path(get, path = "/replications", tag = "replications", params(ListQuery), responses(
+#[utoipa::path(get, path = "/replications", tag = "replications", operation_id = "list_edits", params(ListQuery), responses(
     (status = 200, body = EditList), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<EditList>, ApiError> {
@@ -102,7 +102,7 @@ pub(super) struct ReplicationJson {
     votes: Option<Vec<VoteReport>>,
 }
 
-#[utoipa::path(post, path = "/replications", tag = "replications", request_body = ReplicationInput,
+#[utoipa::path(post, path = "/replications", tag = "replications", operation_id = "replicate", request_body = ReplicationInput,
     params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 200, body = ReplicationJson), (status = 202, description = "Not known yet; ask the address in Location."),
     (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)

@@ -45,7 +45,7 @@ pub(super) struct RestorationList {
     total: usize,
 }
 
-#[utoipa::path(get, path = "/restorations", tag = "restorations", responses(
+#[utoipa::path(get, path = "/restorations", tag = "restorations", operation_id = "list_restorations", responses(
     (status = 200, body = RestorationList), (status = 503, body = Problem)
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<RestorationList>, ApiError> {
@@ -59,7 +59,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
     Ok(Json(RestorationList { items, next: None, total }))
 }
 
-#[utoipa::path(get, path = "/restorations/{id}", tag = "restorations", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/restorations/{id}", tag = "restorations", operation_id = "load_restoration", params(("id" = String, Path)), responses(
     (status = 200, body = Object), (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -70,7 +70,7 @@ pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     Ok(Json(report_json(&report, &app.copy.index(), true)))
 }
 
-#[utoipa::path(post, path = "/restorations", tag = "restorations", request_body = RestorationInput, responses(
+#[utoipa::path(post, path = "/restorations", tag = "restorations", operation_id = "start_restoration", request_body = RestorationInput, responses(
     (status = 200, body = Object), (status = 202, body = Object, headers(("Location" = String))),
     (status = 409, body = Problem), (status = 503, body = Problem)
 ))]

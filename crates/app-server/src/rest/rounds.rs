@@ -59,7 +59,7 @@ pub(super) struct RoundJson {
     reason: Option<String>,
 }
 
-#[utoipa::path(get, path = "/rounds", tag = "rounds", params(ListQuery), responses(
+#[utoipa::path(get, path = "/rounds", tag = "rounds", operation_id = "list_rounds", params(ListQuery), responses(
     (status = 200, body = RoundList), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<RoundList>, ApiError> {
@@ -74,7 +74,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
     Ok(Json(RoundList { items: rounds.into_iter().map(round_json).collect(), next, total }))
 }
 
-#[utoipa::path(get, path = "/rounds/{id}", tag = "rounds", params(("id" = String, Path, example = "3-17")), responses(
+#[utoipa::path(get, path = "/rounds/{id}", tag = "rounds", operation_id = "load_round", params(("id" = String, Path, example = "3-17")), responses(
     (status = 200, body = RoundJson), (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<RoundJson>, ApiError> {

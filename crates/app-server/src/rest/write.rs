@@ -107,7 +107,7 @@ pub(super) async fn commit_all(app: &App, submission: Submission) -> Result<Vec<
             ApiError::Aborted { round, reason, votes, change: Some(change) }
         }
         WriteOutcome::Refused { refusal } => refusal.into(),
-        WriteOutcome::NotSent { reason } => ApiError::NoQuorum { reason: format!("{reason}."), retry_after_ms: 1_000 },
+        WriteOutcome::NotSent { reason } => ApiError::NoQuorum { reason, retry_after_ms: 1_000 },
     };
     Err(error.into())
 }

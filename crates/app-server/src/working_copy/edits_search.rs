@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
@@ -28,19 +29,30 @@ const TIME_IS_COARSE: Duration = Duration::from_secs(2);
 /// A search takes at most this share of the time.
 const REST_FACTOR: u32 = 20;
 
-type SearchReply = oneshot::Sender<Result<Arc<Edits>, String>>;
+/// What the thread is asked for.
+#[derive(Debug)]
+enum SearchRequest {
+    Search(oneshot::Sender<Result<Arc<Edits>, String>>),
+    Stop,
+}
 
-/// Where searches are asked for. The thread ends when the last one is gone.
+/// Where searches are asked for.
 #[derive(Debug, Clone)]
-pub(super) struct EditsSearcher(Sender<SearchReply>);
+pub(super) struct EditsSearcher(Sender<SearchRequest>);
 
 impl EditsSearcher {
     /// Reads all files.
     pub(super) async fn search(&self) -> Result<Arc<Edits>, String> {
         let (reply, found) = oneshot::channel();
         let stopped = || "this server is stopping".to_owned();
-        self.0.send(reply).map_err(|_| stopped())?;
+        self.0.send(SearchRequest::Search(reply)).map_err(|_| stopped())?;
         found.await.map_err(|_| stopped())?
+    }
+
+    /// Ends the thread after the search that it is at.
+    pub(super) fn stop(&self) {
+        // A thread that has ended need not be told to.
+        let _ = self.0.send(SearchRequest::Stop);
     }
 }
 
@@ -51,15 +63,15 @@ pub(super) fn start(
     shared: Arc<Shared>,
     holder: Arc<Holder>,
     events: Sender<CopyEvent>,
-) -> EditsSearcher {
+) -> (EditsSearcher, JoinHandle<()>) {
     let (requests, queue) = channel();
     let every = Duration::from_millis(settings.edits_search_every_ms);
     let search = EditsSearch { books_folder, shared, holder, events, seen: HashMap::new() };
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("edits-search".to_owned())
         .spawn(move || search.run(&queue, every))
         .expect("the system starts the few threads of a process");
-    EditsSearcher(requests)
+    (EditsSearcher(requests), thread)
 }
 
 struct EditsSearch {
@@ -79,13 +91,13 @@ struct Seen {
 }
 
 impl EditsSearch {
-    fn run(mut self, queue: &Receiver<SearchReply>, every: Duration) {
+    fn run(mut self, queue: &Receiver<SearchRequest>, every: Duration) {
         let mut pause = every;
         loop {
             let request = match queue.recv_timeout(pause) {
-                Ok(reply) => Some(reply),
+                Ok(SearchRequest::Search(reply)) => Some(reply),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(SearchRequest::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
             let began = Instant::now();
             if request.is_some() {
@@ -164,13 +176,21 @@ impl EditsSearch {
         let mut edits = Edits::new();
         for (path, bytes) in found {
             let record = committed(&after, path);
-            let found = bytes.as_ref().map(|bytes| (Digest::of(bytes), bytes.as_slice()));
+            let found = bytes.as_ref().map(|bytes| (self.digest_of(path, bytes), bytes.as_slice()));
             let is_as_committed = record.map(|(digest, _)| digest) == found.map(|(digest, _)| digest);
             if !is_as_committed && committed(&before, path) == record {
                 edits.insert(path, Edit::judge(path, &after, found));
             }
         }
         Ok(edits)
+    }
+}
+
+impl EditsSearch {
+    /// The digest of a file of which these bytes were read: of one that is larger than any book, not all of it.
+    fn digest_of(&self, path: BookPath, bytes: &[u8]) -> Digest {
+        let whole = (bytes.len() > BOOK_BYTES_MAX).then(|| self.holder.files().digest(path).ok().flatten()).flatten();
+        whole.map_or_else(|| Digest::of(bytes), |whole| Digest(whole.sha256))
     }
 }
 

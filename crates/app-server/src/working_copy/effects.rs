@@ -1,21 +1,14 @@
-//! What the copy thread does: the effects of the follower core, and the catalogue that they change.
+//! What the copy thread does: the effects of the follower core.
 
-use super::edits::Edits;
-use super::file_worker::{FileJob, StagedBooks, digests};
+use super::LinkStage;
+use super::file_worker::{FileJob, digests};
 use super::thread::{CopyThread, Waiting};
-use super::{LinkStage, Shared};
 use crate::clock;
-use crate::index::{Index, IndexedBook};
-use catalogue::{Book, BookId, BookPath};
-use holder::Holder;
-use protocol::{
-    Action, CatchUpId, CommittedRound, Digest, FetchedFile, HealResult, Record, Repair, RequestId, ToAppServer, Version,
-};
+use catalogue::BookPath;
+use protocol::{CatchUpId, CommittedRound, Digest, FetchedFile, HealResult, Repair, RequestId, ToAppServer, Version};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use storage::file_writer::FileWrite;
-use two_phase::follower::{FollowerEffect, FollowerState};
+use two_phase::follower::FollowerEffect;
 
 impl CopyThread {
     /// Does what the core wants done, until it wants nothing more.
@@ -40,6 +33,7 @@ impl CopyThread {
                 });
                 if let Err(error) = kept {
                     self.failure.report(error.to_string());
+                    self.disconnect("the app-server cannot write down whom it follows".to_owned());
                 }
             }
             FollowerEffect::Send(message) => self.send(&message),
@@ -63,14 +57,15 @@ impl CopyThread {
 
     fn apply(&mut self, round: CommittedRound) {
         let (version, changed) = (round.version, round.changes.iter().map(|change| change.path.id()).collect());
-        self.catalogue.show(&round);
+        self.books.show(&round);
         self.submissions.handle_shown(version);
         self.hub.catalogue_changed(version, changed);
         // After the answers: nobody waits for files.
-        self.catalogue.write_behind(round);
+        self.books.write_behind(round);
     }
 
     fn become_level(&mut self, version: Version) {
+        self.books.publish();
         self.shared.settled.store(true, Ordering::Relaxed);
         self.is_accounted_for = true;
         let was_level = self.link.stage == LinkStage::Level;
@@ -83,7 +78,7 @@ impl CopyThread {
             self.readiness.clear("starting");
         }
         self.show_link();
-        self.submissions.handle_shown(self.catalogue.version());
+        self.submissions.handle_shown(self.books.version());
         if !was_level {
             for (request, submission) in self.submissions.mark_all_sent() {
                 self.send(&protocol::FromAppServer::Submit { request, submission });
@@ -101,7 +96,7 @@ impl CopyThread {
                 self.follow_events_if_wanted();
             }
             ToAppServer::Answered { request, answer } => {
-                self.submissions.handle_answer(request, answer, self.catalogue.version());
+                self.submissions.handle_answer(request, answer, self.books.version());
             }
             ToAppServer::Told { request, answer } => {
                 if let Some(Waiting::Answer(reply)) = self.questions.remove(&request) {
@@ -126,16 +121,11 @@ impl CopyThread {
 
     fn store(&mut self, catch_up: CatchUpId, files: Vec<FetchedFile>) {
         // Bytes that were committed all along are for the index: what the file holds instead is somebody's edit.
-        let target = self.follower.state_to_install(catch_up);
-        let is_edit = |file: &FetchedFile| {
-            let withheld = self.catalogue.withheld.get(&file.wanted.path);
-            withheld.is_some()
-                && target.as_ref().and_then(|target| target.manifest.record(&file.wanted.path)) == withheld
-        };
+        let is_edit = |file: &FetchedFile| self.books.is_edit(&file.wanted.path);
         let (untouched, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_edit);
         let paths: Vec<_> = files.iter().map(|file| file.wanted.path).collect();
         let expected = self.expected(&paths);
-        let claim = self.catalogue.holder.claim(paths);
+        let claim = self.books.holder.claim(paths);
         self.files.hand_in(FileJob::Store { catch_up, claim, files, expected, untouched });
     }
 
@@ -143,159 +133,21 @@ impl CopyThread {
         let Some(state) = self.follower.state_to_install(catch_up) else { return };
         self.shared.settled.store(false, Ordering::Relaxed);
         // An edit of a book that is deleted by now must not look like a new book.
-        removed.extend(self.catalogue.withheld.keys().filter(|path| state.manifest.record(path).is_none()));
+        removed.extend(self.books.withheld.keys().filter(|path| state.manifest.record(path).is_none()));
         let expected = self.expected(&removed);
-        let claim = self.catalogue.holder.claim(removed.iter().copied());
+        let claim = self.books.holder.claim(removed.iter().copied());
         self.files.hand_in(FileJob::Install { catch_up, claim, removed, expected, state: Box::new(state) });
     }
 
     fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>, left: Vec<HealResult>) {
-        let claim = self.catalogue.holder.claim(repairs.iter().map(|repair| repair.path));
+        let claim = self.books.holder.claim(repairs.iter().map(|repair| repair.path));
         self.files.hand_in(FileJob::Heal { claim, request, repairs, foreign, left });
     }
 
     /// What files were last known to hold.
     fn expected(&self, paths: &[BookPath]) -> HashMap<BookPath, Digest> {
         let manifest = &self.follower.state().manifest;
-        let record = |path| manifest.record(path).or_else(|| self.catalogue.withheld.get(path));
+        let record = |path| manifest.record(path).or_else(|| self.books.withheld.get(path));
         digests(paths.iter().filter_map(|path| Some((path, record(path)?))))
-    }
-}
-
-/// The committed books: shown by the index, written behind to the files.
-pub(super) struct Catalogue {
-    index: Index,
-    withheld: HashMap<BookPath, Record>,
-    /// Books of a catch-up under way.
-    staged: HashMap<BookPath, (Digest, Book)>,
-    holder: Arc<Holder>,
-    shared: Arc<Shared>,
-    /// What the files held before the round that is being applied.
-    before: HashMap<BookId, Digest>,
-}
-
-impl Catalogue {
-    pub(super) fn new(
-        index: Index,
-        withheld: HashMap<BookPath, Record>,
-        holder: Arc<Holder>,
-        shared: Arc<Shared>,
-    ) -> Self {
-        shared.publish(index.clone());
-        Self { index, withheld, staged: HashMap::new(), holder, shared, before: HashMap::new() }
-    }
-
-    pub(super) fn version(&self) -> Version {
-        self.index.version()
-    }
-
-    pub(super) fn withholds_nothing(&self) -> bool {
-        self.withheld.is_empty()
-    }
-
-    pub(super) fn stage(&mut self, books: StagedBooks) {
-        self.staged.extend(books.into_iter().map(|(path, digest, book)| (path, (digest, book))));
-    }
-
-    pub(super) fn forget_staged(&mut self) {
-        self.staged.clear();
-    }
-
-    /// Shows the round to readers.
-    fn show(&mut self, round: &CommittedRound) {
-        self.before.clear();
-        for change in &round.changes {
-            let id = change.path.id();
-            if let Some(book) = self.index.book(id) {
-                self.before.insert(id, book.digest);
-            }
-            match &change.action {
-                Action::Put { content, digest } => match Book::from_xml(content.bytes()) {
-                    Ok(book) if book.path() == change.path => {
-                        self.index.insert(IndexedBook::new(book, *digest, round.version));
-                    }
-                    // The replicators check what they prepare; still, an old version of a book must not stay on show.
-                    _ => {
-                        tracing::error!(path = %change.path, "a committed file is not the book of its path; it cannot be shown");
-                        self.index.remove(id);
-                    }
-                },
-                Action::Delete => self.index.remove(id),
-            }
-        }
-        self.index.set_version(round.version);
-        self.shared.publish(self.index.clone());
-        metrics::gauge!("app_server_copy_version").set(round.version.0 as f64);
-        metrics::gauge!("app_server_books").set(self.index.len() as f64);
-    }
-
-    /// Hands the files of the round to the writer; what somebody has edited goes to the quarantine first.
-    fn write_behind(&mut self, round: CommittedRound) {
-        let mut writes = Vec::with_capacity(round.changes.len());
-        for change in round.changes {
-            let content = match change.action {
-                Action::Put { content, .. } => Some(content.shared()),
-                Action::Delete => None,
-            };
-            if self.keep_edit(change.path, content.as_deref()) {
-                writes.push(FileWrite { path: change.path, content });
-            }
-        }
-        self.holder.apply(writes, round.version.0);
-    }
-
-    /// Whether the file may be overwritten now.
-    fn keep_edit(&self, path: BookPath, coming: Option<&[u8]>) -> bool {
-        // A file that still has to be written was looked at when that write was handed over.
-        if self.holder.writer().content_of(path).is_some() {
-            return true;
-        }
-        let expected = self.before.get(&path.id()).copied();
-        match self.holder.keep_unexpected(path, expected, coming.map(Digest::of)) {
-            Ok(None) => true,
-            Ok(Some(name)) => {
-                tracing::info!(%path, quarantined = name, "a round changed an edited file; the edit is in the quarantine");
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%path, %error, "an edit could not be set aside; the file stays as it is and shows as modified");
-                false
-            }
-        }
-    }
-
-    /// Makes the index that of a state whose files are all there.
-    ///
-    /// # Errors
-    /// The first book that is neither in the index nor staged.
-    pub(super) fn install(&mut self, state: &FollowerState) -> Result<(), BookPath> {
-        let mut staged = std::mem::take(&mut self.staged);
-        let mut index = self.index.clone();
-        for (path, record) in state.manifest.entries() {
-            match index.book(path.id()) {
-                Some(book) if book.digest == record.digest && book.version == record.version => {}
-                Some(book) if book.digest == record.digest => {
-                    let book = book.book.clone();
-                    index.insert(IndexedBook::new(book, record.digest, record.version));
-                }
-                _ => match staged.remove(path) {
-                    Some((digest, book)) if digest == record.digest => {
-                        index.insert(IndexedBook::new(book, digest, record.version));
-                    }
-                    _ => return Err(*path),
-                },
-            }
-        }
-        let is_gone = |id: &BookId| state.manifest.record(&BookPath::from(*id)).is_none();
-        let gone: Vec<_> = index.books().map(|book| book.book.id()).filter(is_gone).collect();
-        gone.into_iter().for_each(|id| index.remove(id));
-        index.set_version(state.version);
-        self.index = index;
-        self.withheld.clear();
-        self.shared.publish(self.index.clone());
-        self.shared.set_edits(Edits::new());
-        metrics::gauge!("app_server_copy_version").set(state.version.0 as f64);
-        metrics::gauge!("app_server_books").set(self.index.len() as f64);
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The file work that takes its time, one job after the other on a thread of its own: scans, repairs, catch-ups,
 //! checkpoints. The claims that keep it from undoing newer rounds are taken by the copy thread when it hands a job over.
 
+use super::Failure;
 use super::thread::CopyEvent;
 use catalogue::{Book, BookPath};
 use holder::{Claim, Holder, HolderError};
@@ -60,9 +61,10 @@ impl FileWorker {
         checkpoint_path: PathBuf,
         key: SecretKey,
         events: Sender<CopyEvent>,
+        failure: Failure,
     ) -> Self {
         let (jobs, queue) = channel();
-        let worker = Worker { holder, checkpoint_path, key, events };
+        let worker = Worker { holder, checkpoint_path, key, events, failure };
         let thread = std::thread::Builder::new()
             .name("file-worker".to_owned())
             .spawn(move || worker.run(&queue))
@@ -88,6 +90,7 @@ struct Worker {
     checkpoint_path: PathBuf,
     key: SecretKey,
     events: Sender<CopyEvent>,
+    failure: Failure,
 }
 
 impl Worker {
@@ -144,7 +147,13 @@ impl Worker {
     }
 
     fn save(&self, state: &FollowerState) -> Result<(), String> {
-        self.holder.sync().map_err(|error| error.to_string())?;
+        self.holder.sync().map_err(|error| {
+            // After a failed sync nothing on this disk can be believed; a slow one is only tried again.
+            if let HolderError::Files(error) = &error {
+                self.failure.report(error.to_string());
+            }
+            error.to_string()
+        })?;
         let text = write_checkpoint(&state.header(), &state.manifest);
         checkpoint::save(&self.checkpoint_path, &self.key, text.as_bytes()).map_err(|error| error.to_string())
     }

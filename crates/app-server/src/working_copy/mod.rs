@@ -9,6 +9,7 @@
 //! [`WorkingCopy`] is the handle that everybody else holds. All decisions of the protocol are the follower's, in
 //! `two-phase`; all file work is the holder's. What is here feeds the one and does the effects.
 
+mod committed_books;
 mod edits;
 mod edits_search;
 mod effects;
@@ -36,6 +37,7 @@ use service::health::Readiness;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use thread::CopyEvent;
 use tokio::sync::oneshot;
@@ -107,7 +109,9 @@ pub(crate) struct WorkingCopy {
 #[derive(Debug)]
 pub(crate) struct RunningCopy {
     events: Sender<CopyEvent>,
-    thread: std::thread::JoinHandle<()>,
+    thread: JoinHandle<()>,
+    searcher: EditsSearcher,
+    search_thread: JoinHandle<()>,
     failure: Failure,
 }
 
@@ -147,12 +151,12 @@ impl WorkingCopy {
         let holder = Arc::clone(&opened.holder);
         let books_folder = opened.books_folder.clone();
         let (events, thread) = thread::start(settings, opened, Arc::clone(&shared), hub, readiness, failure.clone());
-        let searcher =
+        let (searcher, search_thread) =
             edits_search::start(settings, books_folder, Arc::clone(&shared), Arc::clone(&holder), events.clone());
         link::dial(settings, token, events.clone(), shutdown);
         let question_timeout = settings.question_timeout();
-        let copy = Self { shared, events: events.clone(), holder, searcher, question_timeout };
-        Ok((copy, RunningCopy { events, thread, failure }))
+        let copy = Self { shared, events: events.clone(), holder, searcher: searcher.clone(), question_timeout };
+        Ok((copy, RunningCopy { events, thread, searcher, search_thread, failure }))
     }
 
     /// The committed books as they are now.
@@ -235,9 +239,12 @@ impl RunningCopy {
     /// # Errors
     /// The reason, if the copy could not be kept.
     pub(crate) fn stop(self) -> Result<(), String> {
+        // The search first: it asks the copy thread.
+        self.searcher.stop();
+        let searched = self.search_thread.join();
         let _ = self.events.send(CopyEvent::Stop);
-        if self.thread.join().is_err() {
-            return Err("the thread of the working copy broke off".to_owned());
+        if self.thread.join().is_err() || searched.is_err() {
+            return Err("a thread of the working copy broke off".to_owned());
         }
         match self.failure.reason.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(reason) => Err(reason),

@@ -1,8 +1,9 @@
 //! The copy thread: takes one event after the other, feeds the follower core, and does its effects in order.
 //!
-//! It never waits for a disk, except to make a fence durable. `effects` has what it does; here is what it hears.
+//! It waits for a disk only to make a fence durable and, after those who wait were answered, to look whether a file that a
+//! round overwrites was edited. `effects` has what it does; here is what it hears.
 
-use super::effects::Catalogue;
+use super::committed_books::CommittedBooks;
 use super::file_worker::{FileJob, FileWorker, StagedBooks};
 use super::identity::IdentityFile;
 use super::link::DecodedLinkEvent;
@@ -68,7 +69,7 @@ pub(super) enum Waiting {
 /// The thread's own things.
 pub(super) struct CopyThread {
     pub(super) follower: Follower,
-    pub(super) catalogue: Catalogue,
+    pub(super) books: CommittedBooks,
     pub(super) submissions: Submissions,
     pub(super) questions: HashMap<RequestId, Waiting>,
     pub(super) outbox: Option<Outbox>,
@@ -102,7 +103,7 @@ pub(super) fn start(
     let (events, queue) = channel();
     let Opened { directory, key, identity, holder, state, index, withheld, leftovers, is_accounted_for, .. } = opened;
     let checkpoint_path = directory.path().join(CHECKPOINT_NAME);
-    let files = FileWorker::start(Arc::clone(&holder), checkpoint_path, key, events.clone());
+    let files = FileWorker::start(Arc::clone(&holder), checkpoint_path, key, events.clone(), failure.clone());
     let checkpoint_every = Duration::from_millis(settings.checkpoint_every_ms);
     let bounds = SubmissionBounds {
         changes_max: settings.pending_changes_max,
@@ -114,7 +115,7 @@ pub(super) fn start(
     follower.distrust(leftovers);
     let thread = CopyThread {
         follower,
-        catalogue: Catalogue::new(index, withheld, holder, Arc::clone(&shared)),
+        books: CommittedBooks::new(index, withheld, holder, Arc::clone(&shared)),
         submissions: Submissions::new(bounds),
         questions: HashMap::new(),
         outbox: None,
@@ -176,13 +177,13 @@ impl CopyThread {
             }
             CopyEvent::Searched { catch_up, result } => {
                 if let Some((missing, found)) = self.or_reconnect(result) {
-                    self.catalogue.stage(found);
+                    self.books.stage(found);
                     self.follower.handle_missing(catch_up, missing);
                 }
             }
             CopyEvent::Stored { catch_up, result } => {
                 if let Some(stored) = self.or_reconnect(result) {
-                    self.catalogue.stage(stored);
+                    self.books.stage(stored);
                     self.follower.handle_stored(catch_up);
                 }
             }
@@ -209,7 +210,10 @@ impl CopyThread {
                 self.follower.handle_connected();
             }
             // What an ended session still had to say is of no interest: the next one says it again.
-            DecodedLinkEvent::Message { message } if self.outbox.is_some() => self.follower.handle_message(*message),
+            DecodedLinkEvent::Message { message } if self.outbox.is_some() => {
+                self.books.hear_target(&message.message);
+                self.follower.handle_message(*message);
+            }
             DecodedLinkEvent::Message { .. } => {}
             DecodedLinkEvent::Undecodable { problem } => {
                 let reason = format!("the coordinator said something that this version does not understand: {problem}");
@@ -231,11 +235,13 @@ impl CopyThread {
     fn handle_disconnected(&mut self, reason: String) {
         self.outbox = None;
         self.follower.handle_disconnected();
-        self.catalogue.forget_staged();
+        self.books.forget_staged();
         // Whoever waits for an answer is told that there will be none.
         self.questions.clear();
         if self.link.is_connected() {
-            tracing::warn!(reason, "the coordinator is gone; reads go on, writes wait");
+            if !self.failure.shutdown.is_cancelled() {
+                tracing::warn!(reason, "the coordinator is gone; reads go on, writes wait");
+            }
             let now = clock::unix_ms();
             self.link.stage = LinkStage::Down;
             self.link.since_ms = now;
@@ -269,14 +275,14 @@ impl CopyThread {
         if self.follower.state_to_install(catch_up).is_none() {
             return;
         }
-        if let Err(path) = self.catalogue.install(&state) {
-            self.disconnect(format!("{path} was lost during the catch-up; it is begun anew"));
-            return;
-        }
+        let lacking = self.books.install(&state);
         self.checkpoint_version = state.version;
         self.follower.handle_installed(catch_up, state);
-        self.submissions.handle_shown(self.catalogue.version());
-        self.hub.catalogue_replaced(self.catalogue.version());
+        // Rounds that were committed meanwhile follow on it at once.
+        self.do_effects();
+        self.books.check_installed(&lacking, self.follower.state());
+        self.submissions.handle_shown(self.books.version());
+        self.hub.catalogue_replaced(self.books.version());
     }
 
     fn handle_time(&mut self) {
@@ -352,7 +358,7 @@ impl CopyThread {
         let in_a_year = Instant::now() + Duration::from_secs(60 * 60 * 24 * 365);
         self.submissions.handle_time(in_a_year, "this server is stopping");
         // While books are withheld the checkpoint from before is the better one: it knows what their files should hold.
-        if self.catalogue.withholds_nothing() {
+        if self.books.withholds_nothing() {
             self.files.hand_in(FileJob::Checkpoint { state: Box::new(self.follower.state().clone()) });
         }
         self.files.stop();

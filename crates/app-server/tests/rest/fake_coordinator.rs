@@ -43,6 +43,7 @@ pub(crate) struct Truth {
     pub(crate) file_answers: Vec<HolderAnswer>,
     pub(crate) fetched: usize,
     pub(crate) why_not: Option<String>,
+    pub(crate) commits_during_fetch: Vec<(BookPath, Option<Vec<u8>>)>,
     pub(crate) streams_events: bool,
     pub(crate) lab: bool,
     answers: HashMap<ChangeId, (Digest, CommittedAnswer)>,
@@ -73,6 +74,7 @@ impl FakeCoordinator {
             file_answers: Vec::new(),
             fetched: 0,
             why_not: None,
+            commits_during_fetch: Vec::new(),
             streams_events: false,
             lab: true,
             answers: HashMap::new(),
@@ -130,18 +132,7 @@ impl FakeCoordinator {
 
     /// Commits something that another app-server asked for.
     pub(crate) fn commit(&self, changes: Vec<(BookPath, Option<Vec<u8>>)>) {
-        let mut truth = self.truth();
-        let changes = changes.into_iter().map(|(path, bytes)| Change {
-            id: Uuid::new_v4().to_string().parse().unwrap(),
-            fingerprint: Digest::of(b"elsewhere"),
-            path,
-            precondition: Precondition::None,
-            answer: "{}".to_owned(),
-            action: action(bytes),
-        });
-        let changes = changes.collect();
-        let round = truth.decide(changes);
-        truth.say(ToAppServer::Committed(round));
+        self.truth().commit(changes);
     }
 
     pub(crate) fn say(&self, message: ToAppServer) {
@@ -185,6 +176,20 @@ impl Truth {
         if let Some(link) = &self.link {
             link.send(serde_json::to_string(&message).unwrap());
         }
+    }
+
+    fn commit(&mut self, changes: Vec<(BookPath, Option<Vec<u8>>)>) {
+        let changes = changes.into_iter().map(|(path, bytes)| Change {
+            id: Uuid::new_v4().to_string().parse().unwrap(),
+            fingerprint: Digest::of(b"elsewhere"),
+            path,
+            precondition: Precondition::None,
+            answer: "{}".to_owned(),
+            action: action(bytes),
+        });
+        let changes = changes.collect();
+        let round = self.decide(changes);
+        self.say(ToAppServer::Committed(round));
     }
 
     fn handle(&mut self, message: FromAppServer) {
@@ -233,8 +238,14 @@ impl Truth {
             }
             FromLearner::Fetch { catch_up, files } => {
                 self.fetched += files.len();
+                // The bytes as they were at the target.
+                let at_target = self.files.clone();
+                let during = std::mem::take(&mut self.commits_during_fetch);
+                if !during.is_empty() {
+                    self.commit(during);
+                }
                 let fetched =
-                    |wanted: WantedFile| FetchedFile { content: self.files.get(&wanted.path).cloned(), wanted };
+                    |wanted: WantedFile| FetchedFile { content: at_target.get(&wanted.path).cloned(), wanted };
                 ToLearner::Files { catch_up, files: files.into_iter().map(fetched).collect() }
             }
             FromLearner::CaughtUp { .. } => return,

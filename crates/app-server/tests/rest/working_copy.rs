@@ -1,7 +1,7 @@
 //! The copy across restarts: level again without fetching what is there, edits kept, nothing deleted comes back.
 
 use crate::fake_coordinator::FakeCoordinator;
-use crate::server::{Server, file_of, path, quick};
+use crate::server::{Server, file_of, path, quick, xml_of};
 use serde_json::json;
 use std::fs;
 
@@ -76,6 +76,39 @@ async fn edit_made_while_it_was_stopped_is_kept_as_an_edit_and_the_book_is_serve
     server.run(None).await;
     server.wait_until_level().await;
     assert_eq!(server.get("/replications").await.body["total"], json!(2));
+}
+
+#[tokio::test]
+async fn edit_of_a_book_that_was_changed_meanwhile_and_back_is_set_aside_and_not_published_over_it() {
+    let mut server = Server::start().await;
+    let id = server.create("Emma").await["id"].as_str().unwrap().to_owned();
+    server.stop().await;
+    let committed = fs::read(server.file(&id)).unwrap();
+    fs::write(server.file(&id), "my notes").unwrap();
+    server.coordinator.commit(vec![(path(&id), Some(b"<other/>".to_vec()))]);
+    server.coordinator.commit(vec![(path(&id), Some(committed.clone()))]);
+    server.run(None).await;
+    server.wait_until_level().await;
+    assert_eq!(server.get(&format!("/books/{id}")).await.body["version"], json!(3));
+    assert_eq!(fs::read(server.file(&id)).unwrap(), committed);
+    let kept = fs::read_dir(server.data().join("quarantine")).unwrap().flatten();
+    assert!(kept.map(|entry| fs::read_to_string(entry.path()).unwrap_or_default()).any(|text| text == "my notes"));
+}
+
+#[tokio::test]
+async fn rounds_that_are_committed_during_a_catch_up_follow_on_it() {
+    let coordinator = FakeCoordinator::start().await;
+    let (first, bytes) = file_of(1, "First");
+    let (second, second_bytes) = file_of(2, "Second");
+    coordinator.commit(vec![(first, Some(bytes)), (second, Some(second_bytes))]);
+    // It answers the fetch with a round that touches one of the files, before the files themselves.
+    coordinator.truth().commits_during_fetch = vec![(first, Some(xml_of(first.id(), "Newer"))), (second, None)];
+    let server = Server::start_without_waiting(quick(), coordinator).await;
+    server.wait_until_level().await;
+    assert_eq!(server.get("/books").await.titles(), ["Newer"]);
+    assert_eq!(server.get("/cluster").await.body["app_server"]["version"], json!(2));
+    server.wait_for("no edits", || async { server.get("/replications").await.body["total"] == 0 }).await;
+    assert!(!server.file(&second.id().to_string()).exists());
 }
 
 #[tokio::test]

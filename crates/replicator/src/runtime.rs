@@ -10,20 +10,26 @@ use crate::event::Event;
 use crate::file_worker::FileWorker;
 use crate::recovery::{Recovered, RecoveryError, key_path, recover};
 use crate::settings::Settings;
+use catalogue::BookPath;
 use holder::{Holder, HolderSettings};
 use protocol::{FromCoordinator, Standing, ToReplicator};
 use service::crash_point;
 use service::health::Readiness;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+use storage::book_files::{BookFilesError, ScanEntry};
 use storage::file_writer::FileWriterEvent;
 use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
 use two_phase::replicator::{Capacity, Replicator, ReplicatorEffect};
 
 /// Most events that are taken in before their effects are done.
 const TURN_EVENTS_MAX: usize = 1_024;
+
+/// Threads that read the files at the start.
+const SCAN_THREADS: usize = 2;
 
 /// How often the machine is measured, and the longest wait for an event.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
@@ -52,8 +58,9 @@ impl Runtime {
         events: Sender<Event>,
     ) -> Result<Self, ReplicatorError> {
         let member = settings.member_id()?;
-        let Recovered { directory, log, first_append, core, key } = recover(settings, &member)?;
+        let Recovered { directory, log, first_append, mut core, key } = recover(settings, &member)?;
         let files = BookFiles::open(&directory).map_err(RecoveryError::from)?;
+        core.distrust(files_without_record(&files, &core).map_err(RecoveryError::from)?);
         let writer = FileWriter::start(files.clone(), settings.backlog_bytes_max, on_writer_event(events.clone()))
             .map_err(RecoveryError::from)?;
         let quarantine = Quarantine::open(&directory).map_err(RecoveryError::from)?;
@@ -266,6 +273,19 @@ impl Runtime {
             self.checkpoints.save_in_background(&self.core, &self.events);
         }
     }
+}
+
+/// Files that are on the disk and not in the manifest: a catch-up that a crash ended may have left them.
+fn files_without_record(files: &BookFiles, core: &Replicator) -> Result<Vec<BookPath>, BookFilesError> {
+    let found = Mutex::new(Vec::new());
+    files.scan(SCAN_THREADS, &|entry| {
+        let (ScanEntry::Book { path, .. } | ScanEntry::Unreadable { path, .. }) = entry else { return ControlFlow::Continue(()) };
+        if core.state().manifest.record(&path).is_none() {
+            found.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn on_writer_event(events: Sender<Event>) -> Box<dyn Fn(FileWriterEvent) + Send> {

@@ -34,6 +34,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -114,6 +116,9 @@ impl From<Unreachable> for ApiError {
 ))]
 struct Description;
 
+/// Smaller answers, those to writes among them, are not worth the time that compressing takes.
+const COMPRESSED_BYTES_MIN: u64 = 4_096;
+
 /// All routes: the interface, its description, the health of the process, and the page.
 pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHandle) -> Router {
     let (interface, description) =
@@ -136,6 +141,7 @@ pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHan
         .layer(from_fn_with_state(app, guard::check_origin))
         .merge(health::router(readiness, metrics))
         .layer(from_fn(guard::harden))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE)))
 }
 
 fn interface() -> OpenApiRouter<Arc<App>> {

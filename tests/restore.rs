@@ -1,6 +1,8 @@
 //! A restore, from damage in a file to a healed copy: what the ballot names, what is put back, where the damaged bytes went,
 //! and that nothing else was touched.
 
+#![allow(clippy::unwrap_used, reason = "this is test code: what fails here is a failed test")]
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

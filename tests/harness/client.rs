@@ -81,6 +81,6 @@ impl Client {
 
 /// A small book of that title.
 #[must_use]
-pub fn book(title: &str) -> Value {
+pub(crate) fn book(title: &str) -> Value {
     serde_json::json!({ "title": title, "authors": [{ "name": "Ada", "surname": "Tester" }] })
 }

@@ -38,7 +38,7 @@ impl Ledger {
             assert!(digests.len() <= 1, "{key} was applied {} times", digests.len());
             match outcome {
                 Outcome::Committed { digest, .. } => {
-                    assert_eq!(digests, [digest.clone()], "{key} was acknowledged and is lost or differs");
+                    assert_eq!(digests, std::slice::from_ref(digest), "{key} was acknowledged and is lost or differs");
                 }
                 Outcome::Refused => assert!(digests.is_empty(), "{key} was refused and is there"),
                 Outcome::Unknown => {}

@@ -6,7 +6,7 @@
 use crate::event::Event;
 use crate::recovery::{CheckpointHeader, checkpoint_path};
 use holder::Holder;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use storage::{DataDirectory, SecretKey, checkpoint};
@@ -91,7 +91,7 @@ impl Checkpoints {
 }
 
 fn save(
-    path: &PathBuf,
+    path: &Path,
     key: &SecretKey,
     holder: &Holder,
     header: &CheckpointHeader,

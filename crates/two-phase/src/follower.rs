@@ -13,6 +13,7 @@ use protocol::{
     PROTOCOL_VERSION, Record, Repair, RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What an app-server knows of the cluster, apart from its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +138,7 @@ pub struct Follower {
     incarnation: Incarnation,
     state: FollowerState,
     learner: Option<Learner>,
+    distrusted: BTreeSet<BookPath>,
     later: Vec<CommittedRound>,
     link: Link,
     cluster_greeted: Option<ClusterId>,
@@ -152,11 +154,18 @@ impl Follower {
             incarnation,
             state,
             learner: None,
+            distrusted: BTreeSet::new(),
             later: Vec::new(),
             link: Link::Down,
             cluster_greeted: None,
             effects: Vec::new(),
         }
+    }
+
+    /// Files that may hold anything, or be there without a record: those found on the disk that its checkpoint does not know,
+    /// after a crash. The next catch-up looks at each, and removes those that are not in the catalogue.
+    pub fn distrust(&mut self, paths: impl IntoIterator<Item = BookPath>) {
+        self.distrusted.extend(paths);
     }
 
     /// Its state.
@@ -180,7 +189,7 @@ impl Follower {
     pub fn handle_connected(&mut self) {
         self.link = Link::Up;
         self.cluster_greeted = None;
-        self.forget_catch_up();
+        self.give_up_catch_up();
         let FollowerState { cluster, fence, version, ref manifest } = self.state;
         self.send(FromAppServer::Hello(AppServerHello {
             protocol: PROTOCOL_VERSION,
@@ -197,7 +206,7 @@ impl Follower {
     /// The connection ended.
     pub fn handle_disconnected(&mut self) {
         self.link = Link::Down;
-        self.forget_catch_up();
+        self.give_up_catch_up();
     }
 
     /// A message of a coordinator, judged by its epoch first (rule EpochFence).
@@ -261,7 +270,8 @@ impl Follower {
     /// The state that a checkpoint must hold for a catch-up to count; none if that catch-up is over.
     #[must_use]
     pub fn state_to_install(&self, catch_up: CatchUpId) -> Option<FollowerState> {
-        let learner = self.learner.as_ref().filter(|learner| learner.catch_up() == catch_up)?;
+        let current = |learner: &&Learner| learner.catch_up() == catch_up && learner.is_complete();
+        let learner = self.learner.as_ref().filter(current)?;
         let FollowerState { cluster, fence, .. } = self.state;
         Some(FollowerState { cluster, fence, version: learner.target().version, manifest: learner.manifest().clone() })
     }
@@ -272,6 +282,7 @@ impl Follower {
             return;
         }
         self.state = state;
+        self.distrusted.clear();
         let (version, root) = (self.state.version, self.state.manifest.root());
         for round in std::mem::take(&mut self.later) {
             self.apply(round);
@@ -344,8 +355,9 @@ impl Follower {
     }
 
     fn begin_catch_up(&mut self, catch_up: CatchUpId, target: CatchUpTarget) {
-        self.later.clear();
-        let (learner, step) = Learner::begin(catch_up, target, self.state.manifest.clone());
+        self.give_up_catch_up();
+        let (manifest, distrusted) = (self.state.manifest.clone(), self.distrusted.clone());
+        let (learner, step) = Learner::begin(catch_up, target, manifest, distrusted);
         self.learner = Some(learner);
         self.do_learner_step(catch_up, step);
     }
@@ -389,8 +401,11 @@ impl Follower {
         }
     }
 
-    fn forget_catch_up(&mut self) {
-        self.learner = None;
+    /// What a catch-up that is given up has written stays on the disk.
+    fn give_up_catch_up(&mut self) {
+        if let Some(learner) = self.learner.take() {
+            self.distrusted.extend(learner.into_distrusted());
+        }
         self.later.clear();
     }
 
@@ -402,7 +417,7 @@ impl Follower {
 
     fn disconnect(&mut self, reason: String) {
         self.link = Link::Down;
-        self.forget_catch_up();
+        self.give_up_catch_up();
         self.effects.push(FollowerEffect::Disconnect { reason });
     }
 }

@@ -7,7 +7,7 @@
 use crate::Manifest;
 use catalogue::BookPath;
 use protocol::{BucketEntries, CatchUpId, CatchUpTarget, Digest, FetchedFile, FromLearner, ToLearner, WantedFile};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// How many files are asked for at once.
 const FETCH_FILES_MAX: usize = 256;
@@ -25,6 +25,7 @@ pub(crate) struct Learner {
     stores_open: u64,
     entries_complete: bool,
     touched: HashSet<BookPath>,
+    distrusted: BTreeSet<BookPath>,
     installing: bool,
 }
 
@@ -50,9 +51,15 @@ pub(crate) enum LearnerStep {
 }
 
 impl Learner {
-    /// Begins a catch-up from the own manifest (an empty one, if it is not to be trusted).
+    /// Begins a catch-up from the own manifest (an empty one, if it is not to be trusted). Files that are `distrusted` may hold
+    /// anything, or be there without a record: each is looked at, and removed if the target does not have it.
     #[must_use]
-    pub(crate) fn begin(catch_up: CatchUpId, target: CatchUpTarget, manifest: Manifest) -> (Self, LearnerStep) {
+    pub(crate) fn begin(
+        catch_up: CatchUpId,
+        target: CatchUpTarget,
+        manifest: Manifest,
+        distrusted: BTreeSet<BookPath>,
+    ) -> (Self, LearnerStep) {
         let step = LearnerStep::Say(FromLearner::Buckets { catch_up, sums: manifest.sums() });
         let learner = Self {
             catch_up,
@@ -65,6 +72,7 @@ impl Learner {
             stores_open: 0,
             entries_complete: false,
             touched: HashSet::new(),
+            distrusted,
             installing: false,
         };
         (learner, step)
@@ -82,10 +90,21 @@ impl Learner {
         self.target
     }
 
-    /// The manifest that is being built: that of the target, once the step is [`LearnerStep::Install`].
+    /// Whether everything is there that the target needs: [`LearnerStep::Install`] was asked for.
+    #[must_use]
+    pub(crate) fn is_complete(&self) -> bool {
+        self.installing
+    }
+
+    /// The manifest that is being built: that of the target, once it is complete.
     #[must_use]
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The files that may hold anything if this catch-up is given up: it may have written them.
+    pub(crate) fn into_distrusted(self) -> BTreeSet<BookPath> {
+        self.distrusted
     }
 
     /// A round committed since the start of the catch-up wrote this path: a fetched file must not be put over it.
@@ -129,7 +148,8 @@ impl Learner {
                 .collect();
             for entry in bucket.entries {
                 let before = gone.remove(&entry.path);
-                if before.map(|record| record.digest) != Some(entry.record.digest) {
+                // Also where only the version differs: the disk may hold what was written, and taken back, in between.
+                if before != Some(entry.record) {
                     wanted.push(WantedFile { path: entry.path, digest: entry.record.digest });
                 }
                 self.manifest.set(entry.path, Some(entry.record));
@@ -143,6 +163,14 @@ impl Learner {
         if last && self.manifest.root() != self.target.root {
             let (root, target) = (self.manifest.root(), self.target.root);
             return vec![LearnerStep::Restart { reason: format!("the catch-up led to root {root}, not {target}") }];
+        }
+        if last {
+            for path in &self.distrusted {
+                match self.manifest.record(path) {
+                    Some(record) => wanted.push(WantedFile { path: *path, digest: record.digest }),
+                    None => self.removed.push(*path),
+                }
+            }
         }
         if wanted.is_empty() {
             return self.go_on();
@@ -169,6 +197,7 @@ impl Learner {
         }
         let mut steps = Vec::new();
         if !store.is_empty() {
+            self.distrusted.extend(store.iter().map(|file| file.wanted.path));
             self.stores_open += 1;
             steps.push(LearnerStep::Store(store));
         }

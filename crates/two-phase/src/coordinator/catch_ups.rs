@@ -6,8 +6,8 @@
 use super::{Coordinator, Party, SessionId};
 use crate::Manifest;
 use protocol::{
-    CatchUpId, CatchUpTarget, ClusterEvent, Content, FetchedFile, FromLearner, HolderAnswer, HolderId, HolderRequest,
-    MemberId, RequestId, SetDigest, ToAppServer, ToLearner, ToReplicator, Version, WantedFile,
+    CatchUpId, CatchUpTarget, ClusterEvent, Content, Epoch, FetchedFile, FromLearner, HolderAnswer, HolderId,
+    HolderRequest, MemberId, RequestId, SetDigest, ToAppServer, ToLearner, ToReplicator, Version, WantedFile,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -56,6 +56,12 @@ impl Read {
 }
 
 impl CatchUps {
+    /// No catch-ups yet. Their numbers carry the epoch, so that file work of a catch-up that an earlier coordinator led is never
+    /// taken for that of a later one.
+    pub(super) fn in_epoch(epoch: Epoch) -> Self {
+        Self { next_catch_up: CatchUpId(epoch.0 << 32), ..Self::default() }
+    }
+
     pub(super) fn next_deadline_ms(&self) -> Option<u64> {
         self.reads.values().map(|read| read.deadline_ms).min()
     }

@@ -257,7 +257,11 @@ impl Coordinator {
     fn confirm_in_doubt(&mut self, member: &MemberId, session: SessionId, holds: (Version, SetDigest)) {
         let (version, root) = (self.state.version, self.state.manifest.root());
         let Some(link) = self.members.link_mut(member) else { return };
-        if !link.evidence && !link.confirming && link.hello.standing == Standing::Unconfirmed && holds == (version, root) {
+        if !link.evidence
+            && !link.confirming
+            && link.hello.standing == Standing::Unconfirmed
+            && holds == (version, root)
+        {
             link.confirming = true;
             self.say(session, ToReplicator::Confirm { version, root });
         }

@@ -22,7 +22,8 @@ pub(super) struct MemberLink {
     pub level: bool,
     pub catching_up: bool,
     pub credit_bytes: u64,
-    pub paused_until_ms: u64,
+    /// It could not take a round and is left in peace; none if it is not, or no longer.
+    pub paused_until_ms: Option<u64>,
     pub detail: Option<String>,
     pub connected_at_unix_ms: u64,
 }
@@ -58,7 +59,7 @@ impl MemberLink {
             level: false,
             catching_up: false,
             credit_bytes: 1,
-            paused_until_ms: 0,
+            paused_until_ms: None,
             detail: None,
             connected_at_unix_ms: unix_ms,
         }
@@ -72,7 +73,7 @@ impl MemberLink {
             Some(format!("is in doubt about round {}", prepared.round))
         } else if !self.level {
             Some("is being brought level".to_owned())
-        } else if self.paused_until_ms > now_ms {
+        } else if self.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms) {
             Some(self.detail.clone().unwrap_or_else(|| "could not take the last round".to_owned()))
         } else if self.credit_bytes == 0 {
             Some("still writes earlier files".to_owned())
@@ -121,6 +122,14 @@ impl Members {
         }
         if let Some(memory) = self.memories.get_mut(member) {
             (memory.in_doubt, memory.in_doubt_since_unix_ms) = (None, None);
+        }
+    }
+
+    /// Pauses that are over. Each is looked for by the timer, whatever else happens when it ends: nothing else may start the
+    /// round that waits for it.
+    pub(super) fn end_pauses(&mut self, now_ms: u64) {
+        for link in self.links.values_mut() {
+            link.paused_until_ms.take_if(|until_ms| *until_ms <= now_ms);
         }
     }
 

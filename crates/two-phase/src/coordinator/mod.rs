@@ -147,7 +147,7 @@ impl Coordinator {
             last_round,
             next_number: RoundNumber(1),
             awaiting: AwaitingDurable::after(last),
-            catch_ups: CatchUps::default(),
+            catch_ups: CatchUps::in_epoch(epoch),
             restoration: None,
             effects: Vec::new(),
             now,
@@ -207,8 +207,7 @@ impl Coordinator {
         let round = self.round.as_ref().filter(|round| round.stage == Stage::Preparing).map(|round| round.deadline_ms);
         let oldest = self.waiting.oldest_arrival_ms().filter(|_| self.mandate == Mandate::Open);
         let oldest = oldest.map(|arrived| arrived + self.settings.change_wait_ms);
-        let pauses =
-            self.members.links().map(|(_, link)| link.paused_until_ms).filter(|until| *until > self.now.monotonic_ms);
+        let pauses = self.members.links().filter_map(|(_, link)| link.paused_until_ms);
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
         [round, oldest, self.catch_ups.next_deadline_ms(), restoration].into_iter().flatten().chain(pauses).min()
     }
@@ -259,7 +258,9 @@ impl Coordinator {
             match then {
                 Then::EpochTaken => {
                     (self.state.epoch, self.state.coordinator) = (self.epoch, Some(self.identity.coordinator));
-                    self.mandate = Mandate::Opening;
+                    if self.mandate == Mandate::Taking {
+                        self.mandate = Mandate::Opening;
+                    }
                 }
                 Then::ViewInForce { view, member } => {
                     self.state.view = view;
@@ -274,6 +275,7 @@ impl Coordinator {
     pub fn handle_timer(&mut self, now: Now) {
         self.now = now;
         self.close_late_vote();
+        self.members.end_pauses(now.monotonic_ms);
         self.give_up_late_reads();
         self.hurry_restoration();
         self.refuse_those_who_waited_too_long();

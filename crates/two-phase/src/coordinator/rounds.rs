@@ -17,7 +17,7 @@ impl Coordinator {
         match &self.mandate {
             Mandate::NeedsRecovery { reason } => {
                 return Some(format!(
-                    "the coordinator is not sure of its log and presumes nothing: {reason}; run `concordance recover`"
+                    "the coordinator is not sure of its log and presumes nothing: {reason}; start it on the newest copy of its data directory"
                 ));
             }
             Mandate::Taking => return Some("the coordinator is starting".to_owned()),
@@ -216,7 +216,7 @@ impl Coordinator {
         self.say_to_all(sessions, ToReplicator::Abort { round: id });
         for (member, detail) in unable {
             if let Some(link) = self.members.link_mut(&member) {
-                link.paused_until_ms = self.now.monotonic_ms + self.settings.pause_after_refusal_ms;
+                link.paused_until_ms = Some(self.now.monotonic_ms + self.settings.pause_after_refusal_ms);
                 link.detail = Some(detail);
             }
         }

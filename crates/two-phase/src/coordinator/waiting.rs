@@ -9,6 +9,7 @@ use super::settings::CoordinatorSettings;
 use crate::Manifest;
 use protocol::{Action, Change, ChangeId, CommittedAnswer, Digest, Precondition, Refusal, RequestId, Submission};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 /// How many submissions that must wait for a later round are looked past for some that need not.
 const LOOK_AHEAD_MAX: usize = 4_096;
@@ -31,7 +32,7 @@ pub(super) struct Queued {
     /// Answers of those of its changes that earlier rounds have committed.
     pub done: Vec<CommittedAnswer>,
     /// The order in which its changes were sent.
-    pub order: Vec<ChangeId>,
+    pub order: Arc<[ChangeId]>,
     pub arrived_ms: u64,
 }
 
@@ -70,8 +71,8 @@ pub(super) struct Formed {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     queue: VecDeque<Queued>,
-    /// Every change that waits or is in flight, by id.
-    active: HashMap<ChangeId, Digest>,
+    /// Every change that waits or is in flight, by id: its fingerprint, and the changes that it was sent with.
+    active: HashMap<ChangeId, (Digest, Arc<[ChangeId]>)>,
     /// Who asked again for a change in flight.
     late_requesters: Vec<(ChangeId, Requester)>,
     changes: usize,
@@ -103,14 +104,14 @@ impl Waiting {
         if let Some(reason) = fault_of(&submission, settings) {
             return Arrival::Refused(Refusal::Invalid { reason });
         }
-        let order: Vec<_> = submission.changes.iter().map(|change| change.id.clone()).collect();
+        let order: Arc<[_]> = submission.changes.iter().map(|change| change.id.clone()).collect();
         let (mut done, mut changes, mut under_way) = (Vec::new(), Vec::new(), 0);
         for change in submission.changes {
             let reused = Refusal::KeyReused { change: change.id.clone() };
             match (answers.look_up(&change.id, change.fingerprint), self.active.get(&change.id)) {
                 (Known::Reused, _) => return Arrival::Refused(reused),
                 (Known::Same(answer), _) => done.push(answer),
-                (Known::No, Some(fingerprint)) if *fingerprint != change.fingerprint => {
+                (Known::No, Some((fingerprint, _))) if *fingerprint != change.fingerprint => {
                     return Arrival::Refused(reused);
                 }
                 (Known::No, Some(_)) => {
@@ -123,7 +124,8 @@ impl Waiting {
         if changes.is_empty() {
             return Arrival::Done(done);
         }
-        if under_way == changes.len() {
+        let same = |(_, sent_with): &(Digest, Arc<[ChangeId]>)| *sent_with == order;
+        if under_way == changes.len() && self.active.get(&changes[0].id).is_some_and(same) {
             self.late_requesters.push((changes[0].id.clone(), requester));
             return Arrival::Waits;
         }
@@ -140,7 +142,7 @@ impl Waiting {
             return Arrival::Refused(Refusal::QueueFull { retry_after_ms: 1_000 });
         }
         for change in &queued.changes {
-            self.active.insert(change.id.clone(), change.fingerprint);
+            self.active.insert(change.id.clone(), (change.fingerprint, Arc::clone(&queued.order)));
         }
         self.count_in(&queued);
         self.queue.push_back(queued);
@@ -201,7 +203,7 @@ impl Waiting {
 
     /// Notes that a submission is answered, and adds those who asked for it later to its requesters.
     pub(super) fn conclude(&mut self, queued: &mut Queued) {
-        for id in &queued.order {
+        for id in queued.order.iter() {
             self.active.remove(id);
         }
         let order = &queued.order;

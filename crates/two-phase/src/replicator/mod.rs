@@ -24,12 +24,14 @@ pub use voting::Capacity;
 use crate::fence::{Admission, Fence};
 use crate::learner::{Learner, LearnerStep};
 use crate::log_sequence::{AwaitingDurable, LogSequence, SyncWhen};
+use catalogue::BookPath;
 use protocol::{
     AbortCause, CatchUpId, CoordinatorId, Epoch, FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest,
     Incarnation, MemberId, Outcome, PROTOCOL_VERSION, Prepare, PreparedRound, ReplicatorHello, RoundId, Standing,
     ToCoordinator, ToLearner, ToReplicator, Vote, WantedFile,
 };
 use protocol::{ClusterId, Repair, RequestId};
+use std::collections::BTreeSet;
 
 /// Who this replicator is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub struct Replicator {
     prepared_sequence: Option<LogSequence>,
     awaiting: AwaitingDurable<Then>,
     learner: Option<Learner>,
+    distrusted: BTreeSet<BookPath>,
     capacity: Capacity,
     vote_abort_next: Option<String>,
     link: Link,
@@ -137,11 +140,18 @@ impl Replicator {
             prepared_sequence,
             awaiting: AwaitingDurable::after(last),
             learner: None,
+            distrusted: BTreeSet::new(),
             capacity: Capacity { disk_free_bytes: u64::MAX, credit_bytes: u64::MAX },
             vote_abort_next: None,
             link: Link::Down,
             effects: Vec::new(),
         }
+    }
+
+    /// Files that may hold anything, or be there without a record: those found on the disk that its checkpoint does not know,
+    /// after a crash. The next catch-up looks at each, and removes those that are not in the catalogue.
+    pub fn distrust(&mut self, paths: impl IntoIterator<Item = BookPath>) {
+        self.distrusted.extend(paths);
     }
 
     // What it knows.
@@ -177,7 +187,7 @@ impl Replicator {
 
     /// There is a new connection: introduces itself as soon as all that it would report is durable.
     pub fn handle_connected(&mut self) {
-        self.learner = None;
+        self.give_up_catch_up();
         self.link = Link::HelloDue;
         self.say_hello_if_durable();
     }
@@ -213,7 +223,7 @@ impl Replicator {
 
     /// The connection ended. What is prepared stays prepared.
     pub fn handle_disconnected(&mut self) {
-        self.learner = None;
+        self.give_up_catch_up();
         self.link = Link::Down;
     }
 
@@ -278,7 +288,8 @@ impl Replicator {
     /// The state that a checkpoint must hold for a catch-up to count; none if that catch-up is over.
     #[must_use]
     pub fn state_to_install(&self, catch_up: CatchUpId) -> Option<ReplicatorState> {
-        let learner = self.learner.as_ref().filter(|learner| learner.catch_up() == catch_up)?;
+        let current = |learner: &&Learner| learner.catch_up() == catch_up && learner.is_complete();
+        let learner = self.learner.as_ref().filter(current)?;
         let mut state = self.state.clone();
         state.install(learner.target(), learner.manifest().clone());
         Some(state)
@@ -290,6 +301,7 @@ impl Replicator {
         self.prepared_sequence = None;
         let learner = self.learner.take_if(|learner| learner.catch_up() == catch_up);
         if learner.is_some() {
+            self.distrusted.clear();
             let (version, root) = (self.state.version, self.state.manifest.root());
             self.send(ToCoordinator::CatchUp(protocol::FromLearner::CaughtUp { catch_up, version, root }));
         }
@@ -404,9 +416,17 @@ impl Replicator {
         } else {
             self.state.manifest.clone()
         };
-        let (learner, step) = Learner::begin(catch_up, target, own);
+        self.give_up_catch_up();
+        let (learner, step) = Learner::begin(catch_up, target, own, self.distrusted.clone());
         self.learner = Some(learner);
         self.do_learner_step(catch_up, step);
+    }
+
+    /// What a catch-up that is given up has written stays on the disk.
+    fn give_up_catch_up(&mut self) {
+        if let Some(learner) = self.learner.take() {
+            self.distrusted.extend(learner.into_distrusted());
+        }
     }
 
     fn step_learner(&mut self, catch_up: CatchUpId, step: impl FnOnce(&mut Learner) -> Vec<LearnerStep>) {
@@ -479,7 +499,7 @@ impl Replicator {
     }
 
     fn disconnect(&mut self, reason: String) {
-        self.learner = None;
+        self.give_up_catch_up();
         self.link = Link::Down;
         self.effects.push(ReplicatorEffect::Disconnect { reason });
     }

@@ -43,6 +43,8 @@ impl Restoration {
     fn summary(&self, files: &[FileReport], known: &Known<'_>) -> Summary {
         let count = |which: &dyn Fn(&FileReport) -> bool| files.iter().filter(|file| which(file)).count() as u64;
         let committed = known.manifest.files();
+        // "Could not compare" is never counted as clean.
+        let compared = if self.compared.is_empty() { 0 } else { committed };
         let healed = |file: &FileReport| {
             !file.actions.is_empty() && file.actions.iter().all(|done| done.action == HealAction::Healed)
         };
@@ -50,7 +52,7 @@ impl Restoration {
         Summary {
             holders: self.compared.len() as u64,
             files: committed,
-            intact: committed.saturating_sub(count(&|file| file.record.is_some())),
+            intact: compared.saturating_sub(count(&|file| file.record.is_some())),
             damaged: files.len() as u64,
             healed: count(&healed),
             lost: count(&|file| file.verdict == Basis::Lost),

@@ -1,9 +1,11 @@
 //! DurableDecision: nobody is told of a decision, or of an epoch, before it is on the coordinator's disk.
 
-use crate::fixture::{Cluster, member, prepares, put, round, said, told, without_events};
+use crate::fixture::Cluster;
+use crate::spoken::{prepares, said, told, without_events};
+use crate::values::{member, put, round};
 use protocol::{
-    ChangeState, ClusterEvent, CommittedChange, CommittedRound, FromAppServer, Query, QueryAnswer, RequestId,
-    ToAppServer, ToReplicator, Version,
+    ChangeState, ClusterEvent, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer, Query, QueryAnswer,
+    RequestId, SubmissionAnswer, ToAppServer, ToReplicator, Version,
 };
 use two_phase::coordinator::CoordinatorEffect;
 
@@ -14,6 +16,14 @@ fn everybody_is_told_at_once_when_the_decision_is_durable() {
     cluster.submit(1, vec![change.clone()]);
     cluster.all_vote_commit(round(1, 1));
     let effects = cluster.durable();
+    let answer = CommittedAnswer {
+        change: change.id.clone(),
+        round: round(1, 1),
+        version: Version(1),
+        path: change.path,
+        digest: change.action.digest(),
+        answer: change.answer.clone(),
+    };
     let committed = CommittedRound {
         round: round(1, 1),
         version: Version(1),
@@ -31,6 +41,7 @@ fn everybody_is_told_at_once_when_the_decision_is_durable() {
             CoordinatorEffect::Happened(ClusterEvent::RoundCommitted { round: round(1, 1), version: Version(1) }),
             cluster.say(&[1, 2, 3], ToReplicator::Commit { round: round(1, 1) }),
             cluster.tell(ToAppServer::Committed(committed)),
+            cluster.answered(1, SubmissionAnswer::Committed { answers: vec![answer] }),
         ]
     );
 }
@@ -42,7 +53,7 @@ fn nothing_is_said_of_a_decision_that_is_on_its_way_to_the_disk() {
     let effects = cluster.all_vote_commit(round(1, 1));
     assert_eq!((said(&effects).len(), told(&effects).len()), (0, 0));
     let query = Query::Change { change: "a".parse().unwrap() };
-    let effects = cluster.from_app_server(FromAppServer::Ask { request: RequestId(2), query });
+    let effects = cluster.app_server_says(FromAppServer::Ask { request: RequestId(2), query });
     let answer = QueryAnswer::Change { state: ChangeState::Pending };
     assert_eq!(effects, [cluster.tell(ToAppServer::Told { request: RequestId(2), answer })]);
     assert_eq!(without_events(cluster.disconnect(1)), []);
@@ -80,7 +91,7 @@ fn nobody_is_let_in_before_the_epoch_is_durable() {
     let [ToReplicator::Refuse { .. }] = said(&effects)[..] else { panic!("{effects:?}") };
     assert!(matches!(effects.last(), Some(CoordinatorEffect::Close { .. })), "{effects:?}");
     let app_server = cluster.app_server_hello();
-    let effects = cluster.from_app_server(FromAppServer::Hello(app_server));
+    let effects = cluster.app_server_says(FromAppServer::Hello(app_server));
     let [ToAppServer::Refuse { .. }] = told(&effects)[..] else { panic!("{effects:?}") };
 
     cluster.durable();

@@ -1,7 +1,7 @@
 //! DurableVote: a vote, and every other word of a replicator, leaves only when the record that it rests on is durable.
 
-use crate::fixture::{cluster, coordinator, put, round};
 use crate::replica::{Replica, said};
+use crate::values::{cluster, coordinator, put, round};
 use protocol::{Epoch, PreparedRound, ToCoordinator, ToReplicator, ViewNumber, Vote};
 use two_phase::replicator::{Capacity, ReplicatorEffect, ReplicatorRecord};
 use two_phase::{LogSequence, SyncWhen};

@@ -1,11 +1,11 @@
-//! A coordinator whose replicators, app-server, disk and clock are played by the test, and the values that tests are made of.
+//! A coordinator whose replicators, app-server, disk and clock are played by the test.
 
-use catalogue::{Author, Book, BookDraft, BookId, BookPath, Timestamp};
+use crate::spoken::prepares;
+use crate::values::{cluster, coordinator, incarnation, member};
 use protocol::{
-    AbortCause, Action, AppServerHello, Change, ChangeFault, ClusterId, CommitPolicy, Content, CoordinatorId, Digest,
-    Epoch, FromAppServer, FromCoordinator, HolderId, Incarnation, MemberId, PROTOCOL_VERSION, Precondition, Prepare,
-    PreparedRound, ReplicatorHello, RequestId, RoundId, RoundNumber, Standing, Submission, SubmissionAnswer,
-    ToAppServer, ToCoordinator, ToReplicator, View, Vote,
+    AppServerHello, Change, CommitPolicy, Epoch, FromAppServer, FromCoordinator, PROTOCOL_VERSION, Prepare,
+    PreparedRound, ReplicatorHello, RequestId, RoundId, Standing, Submission, SubmissionAnswer, ToAppServer,
+    ToCoordinator, ToReplicator, View, Vote,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use two_phase::coordinator::{
@@ -13,86 +13,9 @@ use two_phase::coordinator::{
     SessionId,
 };
 use two_phase::{LogSequence, Now};
-use uuid::Uuid;
 
 /// The connection of the app-server. Replicator n begins on connection n.
 pub(crate) const APP_SERVER: SessionId = SessionId(50);
-
-pub(crate) fn member(number: u8) -> MemberId {
-    format!("replicator-{number}").parse().unwrap()
-}
-
-pub(crate) fn replicator(number: u8) -> HolderId {
-    HolderId::Replicator(member(number))
-}
-
-pub(crate) fn app_server() -> HolderId {
-    HolderId::AppServer("app-server".parse().unwrap())
-}
-
-pub(crate) fn incarnation(number: u8) -> Incarnation {
-    Incarnation(Uuid::from_u128(u128::from(number)))
-}
-
-pub(crate) fn coordinator(number: u8) -> CoordinatorId {
-    CoordinatorId(Uuid::from_u128(1_000 + u128::from(number)))
-}
-
-pub(crate) fn cluster() -> ClusterId {
-    ClusterId(Uuid::from_u128(7))
-}
-
-pub(crate) fn round(epoch: u64, number: u64) -> RoundId {
-    RoundId { epoch: Epoch(epoch), number: RoundNumber(number) }
-}
-
-pub(crate) fn path(book: u8) -> BookPath {
-    BookPath::from(BookId::from_parts(1_700_000_000_000, [book; 10]))
-}
-
-/// The file of a book with this title.
-pub(crate) fn file(book: u8, title: &str) -> Content {
-    let draft =
-        BookDraft { title: title.to_owned(), authors: vec![Author::new("Jane", "Austen")], ..BookDraft::default() };
-    let created = Timestamp::from_unix_millis(1_700_000_000_000).unwrap();
-    Book::new(path(book).id(), created, draft).unwrap().to_xml().into()
-}
-
-pub(crate) fn digest(content: &Content) -> Digest {
-    Digest::of(content.bytes())
-}
-
-/// A change by the client's key `key` that gives a book this title.
-pub(crate) fn put(key: &str, book: u8, title: &str) -> Change {
-    let content = file(book, title);
-    let action = Action::Put { digest: digest(&content), content };
-    Change {
-        id: key.parse().unwrap(),
-        fingerprint: Digest::of(format!("put {book} {title}").as_bytes()),
-        path: path(book),
-        precondition: Precondition::None,
-        answer: format!("answer to {key}"),
-        action,
-    }
-}
-
-pub(crate) fn delete(key: &str, book: u8) -> Change {
-    let fingerprint = Digest::of(format!("delete {book}").as_bytes());
-    Change { action: Action::Delete, fingerprint, ..put(key, book, "Gone") }
-}
-
-pub(crate) fn mine(reason: &str) -> Vote {
-    Vote::Abort { cause: AbortCause::Mine { reason: reason.to_owned() } }
-}
-
-pub(crate) fn forced(reason: &str) -> Vote {
-    Vote::Abort { cause: AbortCause::Forced { reason: reason.to_owned() } }
-}
-
-pub(crate) fn faults(key: &str, reason: &str) -> Vote {
-    let fault = ChangeFault { change: key.parse().unwrap(), reason: reason.to_owned() };
-    Vote::Abort { cause: AbortCause::Changes { faults: vec![fault] } }
-}
 
 /// A coordinator and what it has written so far.
 pub(crate) struct Cluster {
@@ -144,7 +67,7 @@ impl Cluster {
 
     pub(crate) fn app_server_joins(&mut self) -> Vec<CoordinatorEffect> {
         let hello = self.app_server_hello();
-        self.from_app_server(FromAppServer::Hello(hello))
+        self.app_server_says(FromAppServer::Hello(hello))
     }
 
     /// The coordinator dies and starts again on the records that were durable.
@@ -197,14 +120,20 @@ impl Cluster {
     }
 
     /// What a replicator says on its present connection.
-    pub(crate) fn from_replicator(&mut self, number: u8, message: ToCoordinator) -> Vec<CoordinatorEffect> {
+    pub(crate) fn replicator_says(&mut self, number: u8, message: ToCoordinator) -> Vec<CoordinatorEffect> {
         self.core.handle_replicator(self.sessions[&number], message, self.now);
         self.take()
     }
 
-    pub(crate) fn from_app_server(&mut self, message: FromAppServer) -> Vec<CoordinatorEffect> {
+    pub(crate) fn app_server_says(&mut self, message: FromAppServer) -> Vec<CoordinatorEffect> {
         self.core.handle_app_server(APP_SERVER, message, self.now);
         self.take()
+    }
+
+    /// The app-server's first message on a new connection.
+    pub(crate) fn app_server_says_anew(&mut self, message: FromAppServer) -> Vec<CoordinatorEffect> {
+        self.core.handle_disconnected(APP_SERVER, "the connection broke", self.now);
+        self.app_server_says(message)
     }
 
     pub(crate) fn disconnect(&mut self, number: u8) -> Vec<CoordinatorEffect> {
@@ -222,12 +151,12 @@ impl Cluster {
             SessionId(self.next_session)
         };
         self.sessions.insert(number, session);
-        self.from_replicator(number, ToCoordinator::Hello(hello))
+        self.replicator_says(number, ToCoordinator::Hello(hello))
     }
 
     pub(crate) fn accept_epoch(&mut self, number: u8) -> Vec<CoordinatorEffect> {
         let (epoch, coordinator) = (self.core.epoch(), self.core.coordinator());
-        self.from_replicator(number, ToCoordinator::EpochAccepted { epoch, coordinator })
+        self.replicator_says(number, ToCoordinator::EpochAccepted { epoch, coordinator })
     }
 
     /// A replicator that holds the committed state connects and takes part.
@@ -239,11 +168,11 @@ impl Cluster {
 
     pub(crate) fn acknowledge(&mut self, number: u8) -> Vec<CoordinatorEffect> {
         let message = self.acknowledgement();
-        self.from_replicator(number, message)
+        self.replicator_says(number, message)
     }
 
     pub(crate) fn vote(&mut self, number: u8, round: RoundId, vote: Vote) -> Vec<CoordinatorEffect> {
-        self.from_replicator(number, ToCoordinator::Vote { round, vote, credit_bytes: 1_000 })
+        self.replicator_says(number, ToCoordinator::Vote { round, vote, credit_bytes: 1_000 })
     }
 
     /// Every member votes commit.
@@ -254,7 +183,7 @@ impl Cluster {
 
     pub(crate) fn submit(&mut self, request: u64, changes: Vec<Change>) -> Vec<CoordinatorEffect> {
         let submission = Submission { changes, force_abort: false };
-        self.from_app_server(FromAppServer::Submit { request: RequestId(request), submission })
+        self.app_server_says(FromAppServer::Submit { request: RequestId(request), submission })
     }
 
     /// Commits these changes in a round of their own, which everybody acknowledges.
@@ -329,6 +258,10 @@ impl Cluster {
         self.sessions[&number]
     }
 
+    pub(crate) fn has_session(&self, number: u8, session: SessionId) -> bool {
+        self.sessions.get(&number) == Some(&session)
+    }
+
     /// The effect of saying something to replicators on their present connections.
     pub(crate) fn say(&self, members: &[u8], message: ToReplicator) -> CoordinatorEffect {
         let sessions = members.iter().map(|number| self.sessions[number]).collect();
@@ -351,56 +284,4 @@ impl Cluster {
 
 fn identity(start: u8) -> CoordinatorIdentity {
     CoordinatorIdentity { coordinator: coordinator(start), data_key: "ab".repeat(32) }
-}
-
-// Looking at effects.
-
-/// Without the news for people.
-pub(crate) fn without_events(effects: Vec<CoordinatorEffect>) -> Vec<CoordinatorEffect> {
-    effects.into_iter().filter(|effect| !matches!(effect, CoordinatorEffect::Happened(_))).collect()
-}
-
-/// What replicators are told, in order.
-pub(crate) fn said(effects: &[CoordinatorEffect]) -> Vec<&ToReplicator> {
-    let said = |effect| match effect {
-        &CoordinatorEffect::ToReplicators { ref message, .. } => Some(&message.message),
-        _ => None,
-    };
-    effects.iter().filter_map(said).collect()
-}
-
-/// What app-servers are told, in order.
-pub(crate) fn told(effects: &[CoordinatorEffect]) -> Vec<&ToAppServer> {
-    let told = |effect| match effect {
-        &CoordinatorEffect::ToAppServers { ref message, .. } => Some(&message.message),
-        _ => None,
-    };
-    effects.iter().filter_map(told).collect()
-}
-
-/// The answers to submissions, in order.
-pub(crate) fn answers(effects: &[CoordinatorEffect]) -> Vec<(u64, SubmissionAnswer)> {
-    let answer = |message: &ToAppServer| match message {
-        ToAppServer::Answered { request, answer } => Some((request.0, answer.clone())),
-        _ => None,
-    };
-    told(effects).into_iter().filter_map(answer).collect()
-}
-
-/// The rounds that begin.
-pub(crate) fn prepares(effects: &[CoordinatorEffect]) -> Vec<Prepare> {
-    let prepare = |message: &ToReplicator| match message {
-        ToReplicator::Prepare(prepare) => Some(prepare.clone()),
-        _ => None,
-    };
-    said(effects).into_iter().filter_map(prepare).collect()
-}
-
-/// The records that are written.
-pub(crate) fn records(effects: &[CoordinatorEffect]) -> Vec<&CoordinatorRecord> {
-    let record = |effect| match effect {
-        &CoordinatorEffect::Append { ref record, .. } => Some(record),
-        _ => None,
-    };
-    effects.iter().filter_map(record).collect()
 }

@@ -1,6 +1,8 @@
 //! FrozenParticipants: a round's participants never change; another set means a new round.
 
-use crate::fixture::{Cluster, member, prepares, put, records, round, without_events};
+use crate::fixture::Cluster;
+use crate::spoken::{prepares, records, without_events};
+use crate::values::{member, put, round};
 use protocol::{Outcome, Parent, Participant, ToReplicator, Vote};
 use two_phase::coordinator::CoordinatorRecord;
 
@@ -41,7 +43,8 @@ fn participant_that_connects_anew_is_not_taken_back_into_its_round() {
     let effects = without_events(cluster.connect(2, hello));
     assert_eq!(effects[0], cluster.say(&[1], ToReplicator::Abort { round: prepare.round }));
     assert_eq!(cluster.vote(2, prepare.round, Vote::Commit), []);
-    assert_eq!(without_events(cluster.accept_epoch(2)), [
-        cluster.say(&[2], ToReplicator::Abort { round: prepare.round })
-    ]);
+    assert_eq!(
+        without_events(cluster.accept_epoch(2)),
+        [cluster.say(&[2], ToReplicator::Abort { round: prepare.round })]
+    );
 }

@@ -1,9 +1,13 @@
 //! The protocol's rules, each by what the core asks of its driver: a state is built, one event is fed, and the effects are
 //! compared. No disk, no network and no clock takes part; what needs many steps in many orders is the simulator's.
 
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 mod fixture;
 mod replica;
 mod scripted_holder;
+mod spoken;
+mod values;
 
 mod acked_never_lost;
 mod agreement;

@@ -1,7 +1,7 @@
 //! NoWayBack: a replicator that voted commit keeps the prepared round, across restarts, until it learns the outcome.
 
-use crate::fixture::{cluster, coordinator, put, round};
 use crate::replica::{Replica, parent, said};
+use crate::values::{cluster, coordinator, put, round};
 use protocol::{AbortCause, Epoch, Outcome, Prepare, ToCoordinator, ToReplicator, ViewNumber, Vote};
 use two_phase::LogSequence;
 use two_phase::replicator::{LogFound, ReplicatorEffect, ReplicatorRecord};
@@ -45,10 +45,7 @@ fn prepared_replicator_keeps_the_round_when_another_coordinator_takes_over() {
     assert_eq!(replica.core.state().prepared, Some(prepare));
     let effects = replica.hear_from(Epoch(2), coordinator(2), ToReplicator::Abort { round: round(1, 1) });
     assert!(
-        matches!(
-            effects.as_slice(),
-            [ReplicatorEffect::Append { record: ReplicatorRecord::Aborted { .. }, .. }]
-        ),
+        matches!(effects.as_slice(), [ReplicatorEffect::Append { record: ReplicatorRecord::Aborted { .. }, .. }]),
         "{effects:?}"
     );
     assert_eq!(replica.core.state().prepared, None);

@@ -1,6 +1,6 @@
 //! One replicator, and one app-server's copy, whose coordinator, disk and log are played by the test.
 
-use crate::fixture::{cluster, coordinator, incarnation, member, round};
+use crate::values::{cluster, coordinator, incarnation, member, round};
 use protocol::{
     Change, CommitRule, CoordinatorId, Epoch, FromCoordinator, Outcome, Parent, Participant, Prepare, RoundId,
     Standing, ToAppServer, ToCoordinator, ToReplicator, Version, ViewNumber,
@@ -14,6 +14,7 @@ use two_phase::{Fence, LogSequence};
 /// A replicator and its log.
 pub(crate) struct Replica {
     pub core: Replicator,
+    number: u8,
     checkpoint: ReplicatorState,
     log: Vec<(LogSequence, ReplicatorRecord)>,
     synced: LogSequence,
@@ -40,9 +41,14 @@ impl Replica {
 
     /// Replicator 1 on this state, not connected.
     pub(crate) fn on(checkpoint: ReplicatorState) -> Self {
-        let core =
-            Replicator::recover(replicator_identity(1), checkpoint.clone(), LogSequence::ZERO, [], LogFound::Whole);
-        Self { core, checkpoint, log: Vec::new(), synced: LogSequence::ZERO }
+        Self::numbered(1, checkpoint)
+    }
+
+    /// A replicator on this state, not connected.
+    pub(crate) fn numbered(number: u8, checkpoint: ReplicatorState) -> Self {
+        let (identity, none) = (replicator_identity(number), LogSequence::ZERO);
+        let core = Replicator::recover(identity, checkpoint.clone(), none, [], LogFound::Whole);
+        Self { core, number, checkpoint, log: Vec::new(), synced: none }
     }
 
     pub(crate) fn take(&mut self) -> Vec<ReplicatorEffect> {
@@ -75,7 +81,8 @@ impl Replica {
     pub(crate) fn restart(&mut self, found: LogFound) -> Vec<ReplicatorEffect> {
         self.log.retain(|(sequence, _)| *sequence <= self.synced);
         let (checkpoint, records) = (self.checkpoint.clone(), self.log.clone());
-        self.core = Replicator::recover(replicator_identity(1), checkpoint, LogSequence::ZERO, records, found);
+        let identity = replicator_identity(self.number);
+        self.core = Replicator::recover(identity, checkpoint, LogSequence::ZERO, records, found);
         self.take()
     }
 
@@ -138,11 +145,13 @@ pub(crate) fn parent(round: RoundId, outcome: Outcome) -> Option<Parent> {
 
 /// What a replicator says, in order.
 pub(crate) fn said(effects: &[ReplicatorEffect]) -> Vec<&ToCoordinator> {
-    let said = |effect| match effect {
-        &ReplicatorEffect::Send(ref message) => Some(message),
-        _ => None,
-    };
-    effects.iter().filter_map(said).collect()
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            ReplicatorEffect::Send(message) => Some(message),
+            _ => None,
+        })
+        .collect()
 }
 
 /// An app-server's copy that has accepted epoch 1, is connected, and shows nothing yet.

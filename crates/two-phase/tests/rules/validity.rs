@@ -1,6 +1,8 @@
 //! Validity: commit only if every participant voted commit; if all do and nothing fails, commit.
 
-use crate::fixture::{Cluster, forced, member, path, put, records, round, said, without_events};
+use crate::fixture::Cluster;
+use crate::spoken::{records, said, without_events};
+use crate::values::{forced, member, path, put, round};
 use protocol::{ClusterEvent, CommitRule, ToReplicator, Vote};
 use two_phase::SyncWhen;
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord, DecidedChange, Decision};
@@ -37,22 +39,13 @@ fn last_commit_vote_makes_the_decision() {
         decided_at_ms: cluster.now.unix_ms,
     };
     let sequence = cluster.records().last().unwrap().0.next();
-    let voted = ClusterEvent::VoteReceived {
-        round: in_flight,
-        member: member(3),
-        commit: true,
-        cause: None,
-        reason: None,
-    };
+    let voted =
+        ClusterEvent::VoteReceived { round: in_flight, member: member(3), commit: true, cause: None, reason: None };
     assert_eq!(
         cluster.vote(3, in_flight, Vote::Commit),
         [
             CoordinatorEffect::Happened(voted),
-            CoordinatorEffect::Append {
-                sequence,
-                record: CoordinatorRecord::Decided(decision),
-                sync: SyncWhen::Now
-            },
+            CoordinatorEffect::Append { sequence, record: CoordinatorRecord::Decided(decision), sync: SyncWhen::Now },
         ]
     );
 }

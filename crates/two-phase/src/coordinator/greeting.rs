@@ -184,24 +184,28 @@ impl Coordinator {
         if let Some(link) = self.members.link_mut(member) {
             link.accepted = true;
         }
-        self.open_if_majority_accepted();
-        self.settle(member);
+        if !self.open_if_majority_accepted() {
+            self.settle(member);
+        }
         self.start_round();
     }
 
-    /// Rule EpochFence: an epoch is open once a majority of the registered members has made it durable.
-    fn open_if_majority_accepted(&mut self) {
+    /// Rule EpochFence: an epoch is open once a majority of the registered members has made it durable. Returns whether it has
+    /// just opened, and every member was settled.
+    fn open_if_majority_accepted(&mut self) -> bool {
         let members = self.members.accepted();
-        if self.mandate == Mandate::Opening && members.len() >= self.state.view.majority() {
-            self.mandate = Mandate::Open;
-            self.happened(ClusterEvent::EpochOpened { members });
-            for member in self.members.names() {
-                self.settle(&member);
-            }
-            for session in self.app_servers.sessions() {
-                self.bring_app_server_level(session);
-            }
+        if self.mandate != Mandate::Opening || members.len() < self.state.view.majority() {
+            return false;
         }
+        self.mandate = Mandate::Open;
+        self.happened(ClusterEvent::EpochOpened { members });
+        for member in self.members.names() {
+            self.settle(&member);
+        }
+        for session in self.app_servers.sessions() {
+            self.bring_app_server_level(session);
+        }
+        true
     }
 
     /// Brings a member one step nearer to taking part: first its round in doubt, then its state.
@@ -303,6 +307,18 @@ impl Coordinator {
         for round in self.state.retained.forget(acknowledged) {
             self.happened(ClusterEvent::RoundEnded { round });
         }
+    }
+
+    /// Ends the connection of a member that is of no use. Returns which it was.
+    pub(super) fn drop_member(&mut self, member: &MemberId, reason: &str) -> Option<SessionId> {
+        let session = self.members.link(member)?.session;
+        self.parties.remove(&session);
+        self.catch_ups.forget(session);
+        self.members.disconnect(member, reason.to_owned());
+        self.happened(ClusterEvent::MemberDisconnected { member: member.clone(), reason: reason.to_owned() });
+        self.lose_holder(&HolderId::Replicator(member.clone()), reason);
+        self.close(session, reason.to_owned());
+        Some(session)
     }
 
     pub(super) fn lose_member(&mut self, member: &MemberId, reason: &str) {

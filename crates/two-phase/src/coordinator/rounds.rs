@@ -133,13 +133,14 @@ impl Coordinator {
         let now_ms = self.now.monotonic_ms;
         let late = |round: &&mut Round| round.stage == Stage::Preparing && round.deadline_ms <= now_ms;
         let Some(round) = self.round.as_mut().filter(late) else { return };
-        for member in round.close(self.settings.vote_timeout_ms) {
-            // Whoever is silent must introduce itself again, so that what it holds is known.
-            if let Some(session) = self.members.link(&member).map(|link| link.session) {
-                self.close(session, format!("it did not vote within {} ms", self.settings.vote_timeout_ms));
-            }
-        }
+        let silent = round.close(self.settings.vote_timeout_ms);
+        let reason = format!("it did not vote within {} ms", self.settings.vote_timeout_ms);
+        // Whoever is silent must introduce itself again, so that what it holds is known; the next round does without it.
+        let sessions: Vec<_> = silent.iter().filter_map(|member| self.drop_member(member, &reason)).collect();
         self.conclude_vote();
+        for session in sessions {
+            self.retry_reads(session);
+        }
     }
 
     fn conclude_vote(&mut self) {

@@ -15,6 +15,7 @@ mod catch_up;
 mod durable_decision;
 mod durable_vote;
 mod epoch_fence;
+mod found_by_seeds;
 mod frozen_participants;
 mod honest_answer;
 mod learner;

@@ -1,7 +1,7 @@
 //! Validity: commit only if every participant voted commit; if all do and nothing fails, commit.
 
 use crate::fixture::Cluster;
-use crate::spoken::{records, said, without_events};
+use crate::spoken::{prepares, records, said, without_events};
 use crate::values::{forced, member, path, put, round};
 use protocol::{ClusterEvent, CommitRule, ToReplicator, Vote};
 use two_phase::SyncWhen;
@@ -113,4 +113,17 @@ fn silence_until_the_vote_timeout_aborts_and_closes_the_silent_connection() {
     );
     assert!(said(&effects).contains(&&ToReplicator::Abort { round: round(1, 1) }));
     assert_eq!(records(&effects), Vec::<&CoordinatorRecord>::new());
+}
+
+#[test]
+fn silent_member_is_in_no_round_before_it_has_introduced_itself_again() {
+    let mut cluster = Cluster::level(3);
+    cluster.submit(1, vec![put("a", 1, "Emma")]);
+    cluster.vote(1, round(1, 1), Vote::Commit);
+    cluster.vote(2, round(1, 1), Vote::Commit);
+    let effects = cluster.after_ms(2_000);
+    assert_eq!(prepares(&effects).len(), 0, "{effects:?}");
+    assert!(cluster.core.why_no_round().is_some_and(|reason| reason.contains("replicator-3 is not connected")));
+    let effects = cluster.join(3);
+    assert_eq!(prepares(&effects).iter().map(|prepare| prepare.round).collect::<Vec<_>>(), [round(1, 2)], "{effects:?}");
 }

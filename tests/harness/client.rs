@@ -1,5 +1,7 @@
 //! A client of the REST interface that tells outcomes apart and never repeats a request by itself.
 
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -8,8 +10,18 @@ use std::time::Duration;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, if it is JSON.
     pub body: Value,
+}
+
+impl Answer {
+    /// A header of the answer.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// A client of one app-server.
@@ -20,27 +32,39 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the app-server at `base`.
+    /// A client of the app-server at `base`, which shows `token`.
     #[must_use]
-    pub fn new(base: String) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+    pub fn new(base: String, token: Option<&str>) -> Self {
+        let bearer = token.map(|token| HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        let headers = bearer.map(|bearer| (AUTHORIZATION, bearer)).into_iter().collect();
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_secs(60)).default_headers(headers).build().unwrap();
         Self { base, http }
+    }
+
+    /// A request to be filled in by the caller, for [`Client::ask`].
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.http.request(method.parse().unwrap(), format!("{}/api/v1{path}", self.base))
+    }
+
+    /// Sends a request as it is. None when no answer came: the outcome is unknown.
+    pub async fn ask(&self, request: RequestBuilder) -> Option<Answer> {
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.ok()?;
+        Some(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }
 
     /// Sends a request. None when no answer came: the outcome is unknown.
     pub async fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Option<Answer> {
-        let url = format!("{}/api/v1{path}", self.base);
-        let mut request = self.http.request(method.parse().unwrap(), url);
+        let mut request = self.request(method, path);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.ok()?;
-        let status = response.status().as_u16();
-        let text = response.text().await.ok()?;
-        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+        self.ask(request).await
     }
 
     /// Gets a document.
@@ -81,6 +105,6 @@ impl Client {
 
 /// A small book of that title.
 #[must_use]
-pub(crate) fn book(title: &str) -> Value {
+pub fn book(title: &str) -> Value {
     serde_json::json!({ "title": title, "authors": [{ "name": "Ada", "surname": "Tester" }] })
 }

@@ -1,11 +1,12 @@
 //! Real processes: one coordinator, some replicators, one app-server.
 
-use crate::{Client, eventually};
+use crate::Client;
+use crate::process::{Process, command};
 use std::fmt::Write as _;
-use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -48,21 +49,26 @@ pub struct Options {
     pub replicators: usize,
     /// More settings, as environment variables of every process.
     pub environment: Vec<(String, String)>,
+    /// The access token of the cluster.
+    pub token: Option<String>,
+    /// Name of the folder that holds all data.
+    pub folder: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicators: 3, environment: Vec::new() }
+        Self { replicators: 3, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
     }
 }
 
 /// A cluster of real processes.
 #[derive(Debug)]
 pub struct Cluster {
+    /// First, so that the processes have ended when the directory is removed.
+    running: Vec<(Service, Process)>,
     directory: TempDir,
     options: Options,
     ports: Vec<u16>,
-    running: Vec<(Service, Child)>,
 }
 
 impl Cluster {
@@ -70,7 +76,11 @@ impl Cluster {
     pub async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ports = free_ports(options.replicators + 2);
-        let mut cluster = Self { directory, options, ports, running: Vec::new() };
+        let mut cluster = Self { running: Vec::new(), directory, options, ports };
+        std::fs::create_dir(cluster.folder()).unwrap();
+        if let Some(token) = &cluster.options.token {
+            write_token_file(&cluster.token_file(), token, 0o600);
+        }
         for service in cluster.services() {
             cluster.start_service(service);
         }
@@ -85,16 +95,28 @@ impl Cluster {
         [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).collect()
     }
 
+    /// The folder of all data directories; a place for whatever else a test keeps.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.directory.path().join(&self.options.folder)
+    }
+
     /// Where the service keeps its data.
     #[must_use]
     pub fn data(&self, service: Service) -> PathBuf {
-        self.directory.path().join(service.name())
+        self.folder().join(service.name())
     }
 
     /// A client of the app-server.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.address(Service::AppServer)))
+        Client::new(format!("http://{}", self.address(Service::AppServer)), self.options.token.as_deref())
+    }
+
+    /// Where the cluster's token is, if it has one.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        self.folder().join("access token")
     }
 
     /// Starts a service that does not run.
@@ -105,9 +127,20 @@ impl Cluster {
     /// Starts a service that will die at a crash point (`name` or `name:n`).
     pub fn start_armed(&mut self, service: Service, crash_at: Option<&str>) {
         assert!(!self.running.iter().any(|(running, _)| *running == service), "{service:?} runs already");
+        let mut command = self.command(service, &self.data(service), &self.address(service));
+        if let Some(crash_at) = crash_at {
+            command.env("CONCORDANCE_CRASH_AT", crash_at);
+        }
+        let process = Process::start(command, &self.log_path(service));
+        self.running.push((service, process));
+    }
+
+    /// The command that starts a service of this cluster, with a data directory and an address that may be other than its own.
+    #[must_use]
+    pub fn command(&self, service: Service, data: &Path, listen: &str) -> Command {
         let coordinator = format!("ws://{}", self.address(Service::Coordinator));
-        let mut command = Command::new(binary(service.binary()));
-        command.arg("--data").arg(self.data(service)).arg("--listen").arg(self.address(service));
+        let mut command = command(service.binary());
+        command.arg("--data").arg(data).arg("--listen").arg(listen);
         command.args(["--lab", "--exit-with-parent"]);
         match service {
             Service::Coordinator => {
@@ -119,30 +152,38 @@ impl Cluster {
                 command.arg("--id").arg(service.name()).arg("--coordinator").arg(coordinator);
             }
         }
-        command.envs(self.options.environment.iter().cloned());
-        if let Some(crash_at) = crash_at {
-            command.env("CONCORDANCE_CRASH_AT", crash_at);
+        if self.options.token.is_some() {
+            command.arg("--token-file").arg(self.token_file());
         }
-        let log = File::options().create(true).append(true).open(self.log_path(service)).unwrap();
-        command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{service:?}: {error}"));
-        self.running.push((service, child));
+        command.envs(self.options.environment.iter().cloned());
+        command
     }
 
     /// Kills a service with SIGKILL.
     pub fn kill(&mut self, service: Service) {
-        let index = self.running.iter().position(|(running, _)| *running == service).expect("the service runs");
-        let (_, mut child) = self.running.remove(index);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(self.take(service));
+    }
+
+    /// Stops a service in due form.
+    pub async fn stop(&mut self, service: Service) {
+        self.take(service).stop().await;
     }
 
     /// Waits until a service has died by itself.
     pub async fn wait_until_dead(&mut self, service: Service) {
+        self.take(service).wait_until_dead().await;
+    }
+
+    /// The process of a service that runs.
+    #[must_use]
+    pub fn process(&self, service: Service) -> &Process {
+        let found = self.running.iter().find(|(running, _)| *running == service);
+        &found.expect("the service runs").1
+    }
+
+    fn take(&mut self, service: Service) -> Process {
         let index = self.running.iter().position(|(running, _)| *running == service).expect("the service runs");
-        let (_, mut child) = self.running.remove(index);
-        let what = format!("{service:?} dies");
-        eventually(&what, READY_WITHIN, async || child.try_wait().unwrap()).await;
+        self.running.remove(index).1
     }
 
     /// Waits until every process that runs is ready and writes are accepted.
@@ -172,10 +213,12 @@ impl Cluster {
     }
 
     fn log_path(&self, service: Service) -> PathBuf {
-        self.directory.path().join(format!("{}.log", service.name()))
+        self.folder().join(format!("{}.log", service.name()))
     }
 
-    fn address(&self, service: Service) -> String {
+    /// Where a service listens.
+    #[must_use]
+    pub fn address(&self, service: Service) -> String {
         let index = match service {
             Service::Coordinator => 0,
             Service::AppServer => 1,
@@ -187,10 +230,6 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for (_, child) in &mut self.running {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
@@ -214,11 +253,8 @@ fn free_ports(count: usize) -> Vec<u16> {
     listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
-/// A service's binary, beside this test's own.
-fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
-    let binary = folder.join(name);
-    assert!(binary.exists(), "{} is missing: run `cargo build --workspace` first", binary.display());
-    binary
+/// Writes a file with a token, readable as `mode` says.
+pub fn write_token_file(path: &Path, token: &str, mode: u32) {
+    std::fs::write(path, format!("{token}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -8,13 +8,17 @@
 mod client;
 mod cluster;
 mod copies;
+mod damage;
 mod ledger;
+mod process;
 mod writers;
 
-pub use client::{Answer, Client};
-pub use cluster::{Cluster, Options, Service};
+pub use client::{Answer, Client, book};
+pub use cluster::{Cluster, Options, Service, write_token_file};
 pub use copies::{Copies, book_files, digest_of};
+pub use damage::{copy_folder, flip_byte_in_the_middle, newest_segment, tear_last_record};
 pub use ledger::{Ledger, Outcome};
+pub use process::{Process, command};
 pub use writers::Writers;
 
 use std::time::{Duration, Instant};

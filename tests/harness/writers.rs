@@ -67,7 +67,7 @@ async fn write(client: &Client, name: &str, stop: &AtomicBool, committed: &Atomi
 async fn add(client: &Client, key: &str, stop: &AtomicBool) -> Outcome {
     loop {
         match client.send("POST", "/books", Some(key), Some(&book(key))).await {
-            Some(Answer { status: 201, body }) => {
+            Some(Answer { status: 201, body, .. }) => {
                 let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
                 return Outcome::Committed { id: text("id"), digest: text("digest") };
             }

@@ -3,8 +3,8 @@
 use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
 use protocol::{
-    ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, RestorationReport, TimedEvent,
-    ToAppServer, ToReplicator,
+    ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, TimedEvent, ToAppServer,
+    ToReplicator,
 };
 use serde::Serialize;
 use service::crash_point;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage::log::{Log, LogError};
 use two_phase::LogSequence;
-use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord, SessionId};
+use two_phase::coordinator::{Coordinator, CoordinatorEffect, CoordinatorRecord, SessionId};
 
 /// Where the lab can make a coordinator die, in the order of a round.
 const CRASH_POINTS: [&str; 4] = ["prepare_sent", "votes_received", "decision_durable", "first_commit_sent"];
@@ -160,14 +160,17 @@ impl Effects {
     }
 
     /// Answers a question about what is kept here; none if it is the core's to answer.
-    pub(crate) fn answer(&self, query: &Query, running: Option<&RestorationReport>) -> Option<QueryAnswer> {
+    pub(crate) fn answer(&self, query: &Query, core: &Coordinator) -> Option<QueryAnswer> {
         match query {
             Query::Rounds { before, limit, outcome } => Some(self.history.list(*before, *limit, *outcome)),
             Query::Round { round } => Some(QueryAnswer::Round { round: self.history.round(*round).map(Box::new) }),
-            Query::Restorations => Some(QueryAnswer::Restorations { reports: self.reports.list(running) }),
+            Query::Restorations => {
+                let running = core.running_report();
+                Some(QueryAnswer::Restorations { reports: self.reports.list(running.as_ref()) })
+            }
             Query::Restoration { restoration } => {
-                let report = running.filter(|report| report.id == *restoration).cloned();
-                let report = report.or_else(|| self.reports.report(*restoration));
+                let running = core.running_report().filter(|report| report.id == *restoration);
+                let report = running.or_else(|| self.reports.report(*restoration));
                 Some(QueryAnswer::Restoration { report: report.map(Box::new) })
             }
             Query::Change { .. } | Query::Cluster => None,

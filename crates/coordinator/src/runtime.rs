@@ -158,7 +158,7 @@ impl Runtime {
             message,
         };
         if let FromAppServer::Ask { request, query } = &message
-            && let Some(answer) = self.effects.answer(query, self.core.running_report().as_ref())
+            && let Some(answer) = self.effects.answer(query, &self.core)
         {
             let told = protocol::ToAppServer::Told { request: *request, answer };
             self.effects.tell(&[session], &wrap(told));

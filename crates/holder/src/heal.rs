@@ -98,7 +98,7 @@ impl Holder {
 
     /// As a ballot sees a file: a link or a folder in its place counts as no file. Writing replaces a link, never what it
     /// leads to; a folder has to be moved away by a person.
-    fn finding_or_obstacle(&self, path: BookPath) -> Option<Finding> {
+    pub(crate) fn finding_or_obstacle(&self, path: BookPath) -> Option<Finding> {
         self.finding(path).unwrap_or(None)
     }
 

@@ -30,12 +30,12 @@ impl Holder {
                     .paths_of(&buckets)?
                     .into_iter()
                     .map(|path| self.examine(path))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let files = files.into_iter().filter(|file| file.found.is_some()).collect();
+                    .filter(|file| file.found.is_some())
+                    .collect();
                 Ok(HolderAnswer::Found { request, version, files })
             }
             HolderRequest::Examine { paths, .. } => {
-                let files = paths.into_iter().map(|path| self.examine(path)).collect::<Result<_, _>>()?;
+                let files = paths.into_iter().map(|path| self.examine(path)).collect();
                 Ok(HolderAnswer::Found { request, version, files })
             }
             HolderRequest::ReadFiles { files, anywhere, .. } => {
@@ -76,8 +76,10 @@ impl Holder {
         Ok(paths)
     }
 
-    fn examine(&self, path: BookPath) -> Result<FoundFile, HolderError> {
-        Ok(FoundFile { path, found: self.finding(path)? })
+    /// One thing that cannot be read as a book's file must not keep all others from being compared: it counts as no file, and
+    /// mending it moves it away.
+    fn examine(&self, path: BookPath) -> FoundFile {
+        FoundFile { path, found: self.finding_or_obstacle(path) }
     }
 
     /// What a file holds; none where there is none.

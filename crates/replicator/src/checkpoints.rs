@@ -5,28 +5,45 @@
 
 use crate::event::Event;
 use crate::recovery::{CheckpointHeader, checkpoint_path};
-use holder::Holder;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use holder::{Holder, HolderError};
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use storage::{DataDirectory, SecretKey, checkpoint};
+use std::sync::{Arc, Mutex, PoisonError};
+use storage::checkpoint::{self, CheckpointError};
+use storage::{DataDirectory, SecretKey};
 use two_phase::replicator::{Replicator, ReplicatorState};
 use two_phase::{LogSequence, Manifest, write_checkpoint};
 
 /// When the last checkpoint was taken, and how to save the next.
 pub(crate) struct Checkpoints {
-    path: PathBuf,
+    saver: Arc<Saver>,
     key: Option<SecretKey>,
-    holder: Arc<Holder>,
     covered: LogSequence,
+    next_ticket: u64,
     bytes_since: u64,
     saving: bool,
 }
 
+/// Writes checkpoints, from any thread, and never an older one over a newer one.
+struct Saver {
+    path: PathBuf,
+    holder: Arc<Holder>,
+    /// The ticket of the newest checkpoint that was saved: tickets are drawn in the order in which states were taken.
+    newest: Mutex<u64>,
+}
+
+/// A state on its way to the disk.
+struct Draft {
+    ticket: u64,
+    key: SecretKey,
+    header: CheckpointHeader,
+    manifest: Manifest,
+}
+
 impl Checkpoints {
     pub(crate) fn new(directory: &DataDirectory, key: Option<SecretKey>, holder: Arc<Holder>) -> Self {
-        let path = checkpoint_path(directory);
-        Self { path, key, holder, covered: LogSequence::ZERO, bytes_since: 0, saving: false }
+        let saver = Saver { path: checkpoint_path(directory), holder, newest: Mutex::new(0) };
+        Self { saver: Arc::new(saver), key, covered: LogSequence::ZERO, next_ticket: 1, bytes_since: 0, saving: false }
     }
 
     pub(crate) fn key(&self) -> Option<&SecretKey> {
@@ -51,13 +68,17 @@ impl Checkpoints {
 
     /// Saves a checkpoint in the background, if there is something new and none is being saved.
     pub(crate) fn save_in_background(&mut self, core: &Replicator, events: &Sender<Event>) {
-        let Some((key, header, manifest)) = self.snapshot(core) else { return };
+        let Some(draft) = self.snapshot(core) else { return };
         self.saving = true;
-        let (path, holder, events) = (self.path.clone(), Arc::clone(&self.holder), events.clone());
+        let (saver, events) = (Arc::clone(&self.saver), events.clone());
         std::thread::spawn(move || {
-            let event = match save(&path, &key, &holder, &header, &manifest) {
-                Ok(()) => Event::CheckpointSaved { sequence: header.sequence },
-                Err(reason) => Event::CheckpointFailed { reason },
+            let event = match saver.save(&draft) {
+                Ok(()) => Event::CheckpointSaved { sequence: draft.header.sequence },
+                // Whatever was to be made durable may be lost, and the system will not say so a second time.
+                Err(SaveError::Files(error @ HolderError::Files(_))) => {
+                    Event::FilesFailed { reason: error.to_string() }
+                }
+                Err(error) => Event::CheckpointFailed { reason: error.to_string() },
             };
             let _ = events.send(event);
         });
@@ -65,10 +86,8 @@ impl Checkpoints {
 
     /// Saves a checkpoint before the process ends.
     pub(crate) fn save_now(&mut self, core: &Replicator) {
-        let saved =
-            self.snapshot(core).map(|(key, header, manifest)| save(&self.path, &key, &self.holder, &header, &manifest));
-        if let Some(Err(reason)) = saved {
-            tracing::warn!(reason, "no checkpoint was saved at the end; the next start redoes more of the log");
+        if let Some(Err(error)) = self.snapshot(core).map(|draft| self.saver.save(&draft)) {
+            tracing::warn!(%error, "no checkpoint was saved at the end; the next start redoes more of the log");
         }
     }
 
@@ -76,28 +95,45 @@ impl Checkpoints {
     pub(crate) fn save_installed(&mut self, state: &ReplicatorState, sequence: LogSequence) -> Result<(), String> {
         let key = self.key.clone().ok_or("the coordinator has not told the data key")?;
         let header = CheckpointHeader { sequence, state: state.header() };
-        save(&self.path, &key, &self.holder, &header, &state.manifest)?;
+        let draft = Draft { ticket: self.draw_ticket(), key, header, manifest: state.manifest.clone() };
+        self.saver.save(&draft).map_err(|error| error.to_string())?;
         (self.covered, self.bytes_since) = (sequence, 0);
         Ok(())
     }
 
-    fn snapshot(&mut self, core: &Replicator) -> Option<(SecretKey, CheckpointHeader, Manifest)> {
+    fn snapshot(&mut self, core: &Replicator) -> Option<Draft> {
         let sequence = core.checkpoint_sequence().filter(|sequence| *sequence > self.covered && !self.saving)?;
         let key = self.key.clone()?;
         (self.covered, self.bytes_since) = (sequence, 0);
         let header = CheckpointHeader { sequence, state: core.state().header() };
-        Some((key, header, core.state().manifest.clone()))
+        Some(Draft { ticket: self.draw_ticket(), key, header, manifest: core.state().manifest.clone() })
+    }
+
+    fn draw_ticket(&mut self) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        ticket
     }
 }
 
-fn save(
-    path: &Path,
-    key: &SecretKey,
-    holder: &Holder,
-    header: &CheckpointHeader,
-    manifest: &Manifest,
-) -> Result<(), String> {
-    holder.sync().map_err(|error| error.to_string())?;
-    let text = write_checkpoint(header, manifest);
-    checkpoint::save(path, key, text.as_bytes()).map_err(|error| error.to_string())
+/// Why a checkpoint was not saved.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error(transparent)]
+    Files(#[from] HolderError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl Saver {
+    fn save(&self, draft: &Draft) -> Result<(), SaveError> {
+        self.holder.sync()?;
+        let text = write_checkpoint(&draft.header, &draft.manifest);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if draft.ticket > *newest {
+            checkpoint::save(&self.path, &draft.key, text.as_bytes())?;
+            *newest = draft.ticket;
+        }
+        Ok(())
+    }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Event {
     Message { message: Box<FromCoordinator<ToReplicator>> },
     /// The link ended.
     Disconnected { reason: String },
+    /// A coordinator could not be dialled; the next try follows.
+    NotReached { reason: String },
     /// A question about files was answered, or repairs were done.
     Answered { answer: HolderAnswer },
     /// The disk was searched for files of a catch-up.

@@ -33,10 +33,7 @@ pub(crate) async fn dial(
                 }
             },
             LinkEvent::Disconnected { reason } => Event::Disconnected { reason: reason.to_string() },
-            LinkEvent::DialFailed { address, error, .. } => {
-                tracing::debug!(%address, %error, "the coordinator was not reached");
-                return;
-            }
+            LinkEvent::DialFailed { address, error, .. } => Event::NotReached { reason: format!("{address}: {error}") },
         };
         // A closed channel means that the process is stopping.
         let _ = events.send(event);

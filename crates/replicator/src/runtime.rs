@@ -17,8 +17,8 @@ use service::crash_point;
 use service::health::Readiness;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use storage::book_files::{BookFilesError, ScanEntry};
 use storage::file_writer::FileWriterEvent;
@@ -43,6 +43,7 @@ pub(crate) struct Runtime {
     directory: DataDirectory,
     events: Sender<Event>,
     readiness: Readiness,
+    not_reached: Option<String>,
     settings: Settings,
     unsynced_since: Option<Instant>,
     last_record: Instant,
@@ -79,6 +80,7 @@ impl Runtime {
             directory,
             events,
             readiness,
+            not_reached: None,
             settings: settings.clone(),
             unsynced_since: None,
             last_record: Instant::now(),
@@ -138,6 +140,7 @@ impl Runtime {
             Event::Connected { peer, outbox } => {
                 tracing::info!(peer, "connected to the coordinator");
                 self.readiness.clear("coordinator");
+                self.not_reached = None;
                 self.effects.connect(Some(outbox));
                 self.core.handle_connected();
             }
@@ -148,6 +151,7 @@ impl Runtime {
                 self.effects.connect(None);
                 self.core.handle_disconnected();
             }
+            Event::NotReached { reason } => self.note_not_reached(reason),
             Event::Answered { answer } => self.core.handle_answer(answer),
             Event::Missing { catch_up, missing } => self.core.handle_missing(catch_up, missing),
             Event::Stored { catch_up } => self.core.handle_stored(catch_up),
@@ -164,6 +168,15 @@ impl Runtime {
             Event::Stop => {}
         }
         Ok(())
+    }
+
+    /// Tried again and again: said once for each reason.
+    fn note_not_reached(&mut self, reason: String) {
+        if self.not_reached.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "the coordinator cannot be reached; trying again");
+            self.readiness.block("coordinator", format!("the coordinator cannot be reached: {reason}"));
+            self.not_reached = Some(reason);
+        }
     }
 
     fn feed_message(&mut self, message: FromCoordinator<ToReplicator>) {
@@ -279,7 +292,9 @@ impl Runtime {
 fn files_without_record(files: &BookFiles, core: &Replicator) -> Result<Vec<BookPath>, BookFilesError> {
     let found = Mutex::new(Vec::new());
     files.scan(SCAN_THREADS, &|entry| {
-        let (ScanEntry::Book { path, .. } | ScanEntry::Unreadable { path, .. }) = entry else { return ControlFlow::Continue(()) };
+        let (ScanEntry::Book { path, .. } | ScanEntry::Unreadable { path, .. }) = entry else {
+            return ControlFlow::Continue(());
+        };
         if core.state().manifest.record(&path).is_none() {
             found.lock().unwrap_or_else(PoisonError::into_inner).push(path);
         }

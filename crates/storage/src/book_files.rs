@@ -18,6 +18,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 mod scan;
 
@@ -78,13 +80,15 @@ impl BookFilesError {
 #[derive(Debug, Clone)]
 pub struct BookFiles {
     data: DataDirectory,
+    /// Shared by all clones: who is told of a failed write first must not be the only one who knows.
+    sync_failed: Arc<AtomicBool>,
 }
 
 impl BookFiles {
     /// Opens the files, and creates `books/` if it is missing.
     pub fn open(data: &DataDirectory) -> Result<BookFiles, BookFilesError> {
         data.folder(BOOKS)?;
-        Ok(BookFiles { data: data.clone() })
+        Ok(BookFiles { data: data.clone(), sync_failed: Arc::default() })
     }
 
     /// The bytes of a book's file, or nothing if there is none. At most `bytes_max + 1` bytes are read: an answer of
@@ -125,9 +129,19 @@ impl BookFiles {
 
     /// Makes everything durable that was written and removed so far. It syncs the whole file system and can take a
     /// while; it also reports what the system failed to write since the data directory was opened.
+    ///
+    /// # Errors
+    /// The system reports a failed write only once. From then on nothing on these files can be believed, and every later sync
+    /// fails too: the process must stop.
     pub fn sync(&self) -> Result<(), BookFilesError> {
-        let synced = syncfs(self.data.directory());
-        synced.map_err(|error| BookFilesError::new(BOOKS, error.into()))
+        let failed_before = || BookFilesError::new(BOOKS, io::Error::other("an earlier sync of the book files failed"));
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(failed_before());
+        }
+        syncfs(self.data.directory()).map_err(|error| {
+            self.sync_failed.store(true, Ordering::Release);
+            BookFilesError::new(BOOKS, error.into())
+        })
     }
 
     fn with_file<T>(

@@ -50,7 +50,7 @@ pub enum DirectoryError {
         path: PathBuf,
     },
     /// It belongs to another kind of service.
-    #[error("{} holds the data of a {found} and not of a {expected}", path.display())]
+    #[error("{} holds {found} data and not {expected} data; choose another directory", path.display())]
     OtherKind {
         /// The directory.
         path: PathBuf,

@@ -213,11 +213,12 @@ impl Follower {
     pub fn handle_message(&mut self, message: FromCoordinator<ToAppServer>) {
         let FromCoordinator { epoch, coordinator, message } = message;
         match (self.state.fence.judge(epoch, coordinator), message) {
+            // Whoever refuses is left, whatever its epoch; its reason says more than the epoch does.
+            (_, ToAppServer::Refuse { reason }) => self.disconnect(reason),
             (Admission::Refused, _) => {
                 let newer = self.state.fence.epoch;
                 self.disconnect(format!("the coordinator of epoch {epoch} was replaced by that of epoch {newer}"));
             }
-            (_, ToAppServer::Refuse { reason }) => self.disconnect(reason),
             (_, ToAppServer::Welcome { cluster, lab }) => {
                 if let Some(own) = self.state.cluster.filter(|own| *own != cluster) {
                     self.disconnect(format!(

@@ -43,6 +43,8 @@ impl CopyThread {
             FollowerEffect::Disconnect { reason } => self.disconnect(reason),
             FollowerEffect::FindMissing { catch_up, files } => {
                 self.shared.settled.store(false, Ordering::Relaxed);
+                // Until the catch-up is over, its files may be there without a record.
+                self.is_accounted_for = false;
                 self.files.hand_in(FileJob::FindMissing { catch_up, files });
             }
             FollowerEffect::StoreFetched { catch_up, files } => self.store(catch_up, files),
@@ -132,6 +134,7 @@ impl CopyThread {
     fn install(&mut self, catch_up: CatchUpId, mut removed: Vec<BookPath>) {
         let Some(state) = self.follower.state_to_install(catch_up) else { return };
         self.shared.settled.store(false, Ordering::Relaxed);
+        self.is_accounted_for = false;
         // An edit of a book that is deleted by now must not look like a new book.
         removed.extend(self.books.withheld.keys().filter(|path| state.manifest.record(path).is_none()));
         let expected = self.expected(&removed);

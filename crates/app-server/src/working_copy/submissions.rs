@@ -94,8 +94,9 @@ impl Submissions {
         let SubmissionBounds { changes_max, bytes_max, .. } = self.bounds;
         if self.waiting_changes + submission.changes.len() > changes_max || self.waiting_bytes + bytes > bytes_max {
             let refusal = Refusal::QueueFull { retry_after_ms: Duration::from_secs(1).as_millis() as u64 };
+            let outcome = self.unless_it_may_commit(&submission, WriteOutcome::Refused { refusal });
             // Whoever no longer waits does not need the answer: nothing was done.
-            let _ = reply.send(WriteOutcome::Refused { refusal });
+            let _ = reply.send(outcome);
             return None;
         }
         self.waiting_changes += submission.changes.len();
@@ -106,6 +107,16 @@ impl Submissions {
         self.deadlines.insert((deadline, request));
         let pending = Pending { submission, was_sent: false, bytes, waiting: Some((deadline, reply)) };
         Some(&self.pending.entry(request).or_insert(pending).submission)
+    }
+
+    /// A submission that was not sent may still commit, if the same change was sent before (rule HonestAnswer).
+    fn unless_it_may_commit(&self, submission: &Submission, outcome: WriteOutcome) -> WriteOutcome {
+        let shares_a_change = |sent: &Submission| {
+            sent.changes.iter().any(|change| submission.changes.iter().any(|other| other.id == change.id))
+        };
+        let is_repeated = submission.changes.iter().any(|change| self.changes.contains_key(&change.id));
+        let may_commit = |pending: &Pending| pending.was_sent && shares_a_change(&pending.submission);
+        if is_repeated && self.pending.values().any(may_commit) { WriteOutcome::Unknown } else { outcome }
     }
 
     /// From now on it may commit.
@@ -173,7 +184,9 @@ impl Submissions {
                     let _ = reply.send(WriteOutcome::Unknown);
                 }
             } else {
-                self.resolve(request, WriteOutcome::NotSent { reason: why_not_sent.to_owned() });
+                let outcome = WriteOutcome::NotSent { reason: why_not_sent.to_owned() };
+                let outcome = self.unless_it_may_commit(&self.pending[&request].submission, outcome);
+                self.resolve(request, outcome);
             }
         }
     }

@@ -59,7 +59,8 @@ impl CatchUps {
     /// No catch-ups yet. Their numbers carry the epoch, so that file work of a catch-up that an earlier coordinator led is never
     /// taken for that of a later one.
     pub(super) fn in_epoch(epoch: Epoch) -> Self {
-        Self { next_catch_up: CatchUpId(epoch.0 << 32), ..Self::default() }
+        let (next_catch_up, next_request) = (CatchUpId(epoch.0 << 32), RequestId(epoch.0 << 40));
+        Self { next_catch_up, next_request, ..Self::default() }
     }
 
     pub(super) fn next_deadline_ms(&self) -> Option<u64> {

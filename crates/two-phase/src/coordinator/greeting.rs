@@ -75,11 +75,15 @@ impl Coordinator {
         let ReplicatorHello { member, .. } = hello;
         self.state.view.member(member)?;
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        if foreign && self.state.version == Version::ZERO {
-            return Some(format!(
-                "{member} holds version {} of a cluster that this coordinator's log knows nothing of",
-                hello.version
-            ));
+        if foreign {
+            // Where something was committed here, the stranger is in the wrong place, and its numbers say nothing of this log.
+            let knows_nothing = self.state.version == Version::ZERO;
+            return knows_nothing.then(|| {
+                format!(
+                    "{member} holds version {} of a cluster that this coordinator's log knows nothing of",
+                    hello.version
+                )
+            });
         }
         self.newer_than_log(member.as_str(), hello.epoch, hello.coordinator, hello.version).or_else(|| {
             let prepared = hello.prepared.filter(|prepared| prepared.base_version > self.state.version)?;

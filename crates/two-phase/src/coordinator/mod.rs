@@ -48,12 +48,15 @@ use app_servers::AppServers;
 use catch_ups::CatchUps;
 use members::Members;
 use protocol::{
-    ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RoundNumber, ToAppServer,
-    ToCoordinator, ToReplicator, View,
+    ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RequestId, RoundNumber,
+    ToAppServer, ToCoordinator, ToReplicator, View,
 };
 use round::{Round, Stage};
 use std::collections::HashMap;
 use waiting::Waiting;
+
+/// Questions of restores are numbered apart from those of catch-ups, which share the connections; both carry the epoch.
+const RESTORATION_REQUESTS: u64 = 1 << 39;
 
 /// Whether this coordinator may run rounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +117,7 @@ pub struct Coordinator {
     awaiting: AwaitingDurable<Then>,
     catch_ups: CatchUps,
     restoration: Option<Restoration>,
+    next_restoration_request: RequestId,
     effects: Vec<CoordinatorEffect>,
     now: Now,
 }
@@ -149,6 +153,7 @@ impl Coordinator {
             awaiting: AwaitingDurable::after(last),
             catch_ups: CatchUps::in_epoch(epoch),
             restoration: None,
+            next_restoration_request: RequestId((epoch.0 << 40) + RESTORATION_REQUESTS),
             effects: Vec::new(),
             now,
         };

@@ -48,13 +48,17 @@ impl Coordinator {
 
     fn reason_to_refuse_app_server(&self, hello: &AppServerHello) -> Option<String> {
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        if self.mandate == Mandate::Taking {
+        // Also one that needs recovery is silent until its epoch is durable (rule EpochFence).
+        if self.state.epoch != self.epoch {
             Some("the coordinator is starting; try again".to_owned())
         } else if hello.protocol != PROTOCOL_VERSION {
             Some(format!(
                 "it speaks protocol {}, this coordinator speaks {PROTOCOL_VERSION}; run the same release",
                 hello.protocol
             ))
+        } else if foreign && matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            // Then it is this coordinator's log that is the wrong one of the two.
+            self.why_no_round()
         } else if foreign {
             Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster))
         } else {

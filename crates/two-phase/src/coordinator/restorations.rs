@@ -31,7 +31,15 @@ impl Coordinator {
         if starts {
             let registered: Vec<_> = self.state.view.members.iter().map(|member| member.id.clone()).collect();
             let (holders, not_compared) = self.holders(&registered);
-            let (restoration, asks) = Restoration::start(id, dry_run, registered, holders, not_compared, &self.known());
+            let (restoration, asks) = Restoration::start(
+                id,
+                dry_run,
+                registered,
+                holders,
+                not_compared,
+                self.next_restoration_request,
+                &self.known(),
+            );
             self.happened(ClusterEvent::RestorationStarted { restoration: id, dry_run });
             self.go_on_with(restoration, asks, Phase::Scanning);
         }
@@ -82,6 +90,7 @@ impl Coordinator {
             }
         }
         let (id, progress) = (restoration.id(), restoration.progress());
+        self.next_restoration_request = restoration.next_request();
         if restoration.is_done() {
             let report = restoration.report(&self.known());
             self.happened(ClusterEvent::RestorationEnded { restoration: id, detail: outcome(&report) });

@@ -48,7 +48,9 @@ pub enum ReplicatorEffect {
         /// The files; each has its content.
         files: Vec<FetchedFile>,
     },
-    /// Remove these files, make all files durable, and then save a checkpoint of the state.
+    /// Remove these files, make all files durable, sync the log, and then save a checkpoint of
+    /// [`state_to_install`](super::Replicator::state_to_install) that covers every record appended so far. Between that question
+    /// and [`handle_installed`](super::Replicator::handle_installed) nothing else is fed to the core: it would be forgotten.
     Install {
         /// The catch-up.
         catch_up: CatchUpId,

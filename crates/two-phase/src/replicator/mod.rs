@@ -261,10 +261,14 @@ impl Replicator {
     pub fn handle_message(&mut self, message: FromCoordinator<ToReplicator>) {
         let FromCoordinator { epoch, coordinator, message } = message;
         match (self.state.fence.judge(epoch, coordinator), message) {
-            (Admission::Refused, _) => {
+            (Admission::Refused, message) => {
                 let Fence { epoch, coordinator } = self.state.fence;
                 self.send(ToCoordinator::EpochRefused { epoch, coordinator });
-                self.disconnect(format!("the coordinator was replaced by that of epoch {epoch}"));
+                // A coordinator that refuses tells why itself, which says more than its epoch.
+                self.disconnect(match message {
+                    ToReplicator::Refuse { reason } => reason,
+                    _ => format!("the coordinator was replaced by that of epoch {epoch}"),
+                });
             }
             (_, ToReplicator::Refuse { reason }) => self.disconnect(reason),
             (Admission::Newer, ToReplicator::Welcome { cluster, .. }) => self.accept_epoch(epoch, coordinator, cluster),

@@ -2,7 +2,7 @@
 //!
 //! 1. The newest record is known: copies with that digest are intact, even if there is only one. The basis says whether a
 //!    strict majority of the registered replicators agreed, or was overruled by the proof. If nobody has those bytes, the file
-//!    is lost.
+//!    is lost; but as long as somebody has not answered, nobody can know that, and it is undecided.
 //! 2. No record is known at all: a strict majority of the registered replicators on one digest (or on absence), else undecided.
 //!
 //! A tie is undecided. A missing file is damage, never a vote to delete, wherever a record says that it exists.
@@ -62,6 +62,9 @@ pub fn decide(knowledge: Knowledge, replicators: &[Holding], found_elsewhere: bo
             let winner = Winner::File(record.digest);
             match agreeing {
                 _ if is_majority(agreeing, replicators.len()) => Verdict { basis: Basis::Majority, winner },
+                0 if !found_elsewhere && replicators.contains(&Holding::NoAnswer) => {
+                    Verdict { basis: Basis::Undecided, winner: Winner::None }
+                }
                 0 if !found_elsewhere => Verdict { basis: Basis::Lost, winner: Winner::None },
                 _ => Verdict { basis: Basis::Proven, winner },
             }
@@ -149,7 +152,9 @@ mod tests {
                     let held = combination.contains(&Holding::File(digest(1))) || elsewhere;
                     let expected = if held { Winner::File(digest(1)) } else { Winner::None };
                     assert_eq!(verdict.winner, expected, "{combination:?}");
-                    assert_eq!(verdict.basis == Basis::Lost, !held, "{combination:?}");
+                    let all_answered = !combination.contains(&Holding::NoAnswer);
+                    assert_eq!(verdict.basis == Basis::Lost, !held && all_answered, "{combination:?}");
+                    assert_eq!(verdict.basis == Basis::Undecided, !held && !all_answered, "{combination:?}");
                 }
             }
         }

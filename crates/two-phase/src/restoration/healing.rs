@@ -4,8 +4,8 @@ use super::ballot::{self, Holding, Knowledge, Winner};
 use super::{Ask, Known, QUESTION_FILES_MAX, Question, Restoration, Suspect};
 use catalogue::BookPath;
 use protocol::{
-    Digest, FetchedFile, HealAction, HealOutcome, HealReport, HealResult, HolderId, HolderRequest, HoldingKind, Phase,
-    Repair, WantedFile,
+    Basis, Digest, FetchedFile, HealAction, HealOutcome, HealReport, HealResult, HolderId, HolderRequest, HoldingKind,
+    Phase, Repair, WantedFile,
 };
 use std::collections::BTreeMap;
 
@@ -68,7 +68,10 @@ impl Restoration {
             let working_copy =
                 suspect.record.is_some() && app_servers.clone().any(|holder| !suspect.findings.contains_key(holder));
             let knowledge = suspect.record.map_or(Knowledge::Absent, Knowledge::Present);
-            let verdict = ballot::decide(knowledge, &replicators, suspect.found_elsewhere || working_copy);
+            let mut verdict = ballot::decide(knowledge, &replicators, suspect.found_elsewhere || working_copy);
+            if verdict.basis == Basis::Lost && !self.searched_everywhere {
+                verdict.basis = Basis::Undecided;
+            }
             suspect.verdict = Some(verdict);
             let mendable = verdict.winner != Winner::None;
             if mendable && !self.dry_run {

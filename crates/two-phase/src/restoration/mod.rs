@@ -55,7 +55,9 @@ pub(crate) struct Restoration {
     foreign: BTreeMap<HolderId, Vec<String>>,
     suspects: BTreeMap<BookPath, Suspect>,
     open: BTreeMap<RequestId, Open>,
-    next_request: u64,
+    next_request: RequestId,
+    /// Everybody who was asked for bytes that no copy holds has answered.
+    searched_everywhere: bool,
     to_heal: VecDeque<BookPath>,
     batch: Vec<BookPath>,
     contents: BTreeMap<BookPath, Content>,
@@ -106,6 +108,7 @@ impl Restoration {
         registered: Vec<MemberId>,
         holders: Vec<HolderId>,
         not_compared: Vec<NotCompared>,
+        first_request: RequestId,
         known: &Known<'_>,
     ) -> (Self, Vec<Ask>) {
         let mut restoration = Self {
@@ -120,7 +123,8 @@ impl Restoration {
             foreign: BTreeMap::new(),
             suspects: BTreeMap::new(),
             open: BTreeMap::new(),
-            next_request: 0,
+            next_request: first_request,
+            searched_everywhere: true,
             to_heal: VecDeque::new(),
             batch: Vec::new(),
             contents: BTreeMap::new(),
@@ -131,6 +135,11 @@ impl Restoration {
         let mut asks: Vec<_> = holders.into_iter().map(scan).collect();
         asks.extend(restoration.go_on(known));
         (restoration, asks)
+    }
+
+    /// The number that the next question has: none is ever used for two, so that a late answer is seen to be late.
+    pub(crate) fn next_request(&self) -> RequestId {
+        self.next_request
     }
 
     pub(crate) fn id(&self) -> RestorationId {
@@ -225,7 +234,8 @@ impl Restoration {
                     suspect.findings.remove(holder);
                 }
             }
-            Question::Search | Question::Fetch => {}
+            Question::Search => self.searched_everywhere = false,
+            Question::Fetch => {}
             Question::Heal { paths } => self.note_failed(holder, &paths, reason),
         }
     }
@@ -334,16 +344,13 @@ impl Restoration {
         known: &Known<'_>,
         request: impl FnOnce(RequestId) -> HolderRequest,
     ) -> Ask {
-        let number = RequestId(RESTORATION_REQUESTS + self.next_request);
-        self.next_request += 1;
+        let number = self.next_request;
+        self.next_request = number.next();
         let deadline_ms = known.now.monotonic_ms + known.holder_timeout_ms;
         self.open.insert(number, Open { holder: holder.clone(), question, deadline_ms });
         (holder, request(number))
     }
 }
-
-/// Questions of restores are numbered apart from those of catch-ups, which share the connections.
-const RESTORATION_REQUESTS: u64 = 1 << 40;
 
 /// Whether these bytes were an older record of the file, as far as the decisions are kept.
 fn is_older(known: &Known<'_>, path: BookPath, found: &Finding) -> bool {

@@ -54,15 +54,20 @@ fn fetch(cluster: &mut Cluster) -> Vec<CoordinatorEffect> {
     cluster.replicator_says(3, ToCoordinator::CatchUp(fetch))
 }
 
+/// Questions are numbered from the first of their epoch on.
+fn numbered(request: u64) -> RequestId {
+    RequestId((1 << 40) + request)
+}
+
 fn read(request: u64) -> ToReplicator {
-    let request = RequestId(request);
+    let request = numbered(request);
     ToReplicator::Files(HolderRequest::ReadFiles { request, files: vec![wanted()], anywhere: true })
 }
 
 fn give(cluster: &mut Cluster, source: u8, request: u64, found: bool) -> Vec<CoordinatorEffect> {
     let content = found.then(|| file(3, "Sanditon"));
     let files = vec![FetchedFile { wanted: wanted(), content }];
-    let answer = HolderAnswer::FilesRead { request: RequestId(request), files };
+    let answer = HolderAnswer::FilesRead { request: numbered(request), files };
     cluster.replicator_says(source, ToCoordinator::Files(answer))
 }
 
@@ -113,7 +118,7 @@ fn source_that_lacks_the_bytes_is_followed_by_the_next_one() {
 fn learner_is_told_when_nobody_has_the_bytes() {
     let mut cluster = fetching();
     give(&mut cluster, 1, 0, false);
-    let failed = HolderAnswer::Failed { request: RequestId(1), reason: "the disk is on fire".to_owned() };
+    let failed = HolderAnswer::Failed { request: numbered(1), reason: "the disk is on fire".to_owned() };
     let effects = cluster.replicator_says(2, ToCoordinator::Files(failed));
     assert_eq!(effects, [files(&cluster, false)]);
 }

@@ -2,14 +2,14 @@
 
 use crate::fixture::Cluster;
 use crate::replica::{Replica, follower, follower_hears, said};
-use crate::spoken::prepares;
-use crate::values::{digest, file, mine, path, put, round};
+use crate::spoken::{prepares, told};
+use crate::values::{coordinator, digest, file, mine, path, put, round};
 use protocol::{
-    CatchUpId, CatchUpTarget, Epoch, Query, RequestId, ToAppServer, ToCoordinator, ToLearner, ToReplicator, Version,
-    Vote, WantedFile,
+    CatchUpId, CatchUpTarget, Epoch, Query, ReplicatorHello, RequestId, ToAppServer, ToCoordinator, ToLearner,
+    ToReplicator, Version, Vote, WantedFile,
 };
 use two_phase::Manifest;
-use two_phase::coordinator::CoordinatorState;
+use two_phase::coordinator::{CoordinatorState, Mandate};
 use two_phase::follower::FollowerEffect;
 use two_phase::replicator::Capacity;
 
@@ -85,4 +85,16 @@ fn timer_stays_set_for_a_pause_that_ends_while_something_else_happens() {
     cluster.app_server_says(protocol::FromAppServer::Ask { request: RequestId(2), query });
     assert_eq!(cluster.core.next_timer_ms(), Some(ends_ms));
     assert_eq!(prepares(&cluster.after_ms(0)).len(), 1);
+}
+
+/// Rule EpochFence: nobody is let in before the epoch is durable, not even by a coordinator that has learned by then that it
+/// needs recovery.
+#[test]
+fn coordinator_that_needs_recovery_lets_nobody_in_before_its_epoch_is_durable() {
+    let mut cluster = Cluster::starting(3);
+    let newer = ReplicatorHello { epoch: Epoch(9), coordinator: Some(coordinator(9)), ..cluster.hello(1) };
+    cluster.connect(1, newer);
+    assert!(matches!(cluster.core.mandate(), Mandate::NeedsRecovery { .. }));
+    let effects = cluster.app_server_joins();
+    assert!(matches!(told(&effects)[..], [ToAppServer::Refuse { .. }]), "{effects:?}");
 }

@@ -82,9 +82,11 @@ fn member_that_holds_data_of_another_cluster_shows_that_a_new_log_is_not_the_rig
 fn replicator_of_another_cluster_is_refused_and_stops_nobody() {
     let mut cluster = restarted();
     let other = Some(ClusterId(incarnation(99).0));
-    let hello = ReplicatorHello { cluster: other, version: Version(50), ..cluster.hello(1) };
+    let hello = ReplicatorHello { cluster: other, epoch: Epoch(9), version: Version(50), ..cluster.hello(1) };
     let effects = cluster.connect(1, hello);
-    let [ToReplicator::Refuse { .. }] = said(&effects)[..] else { panic!("{effects:?}") };
+    let [ToReplicator::Refuse { reason }] = said(&effects)[..] else { panic!("{effects:?}") };
+    assert!(reason.contains("another cluster"), "{reason}");
+    assert_eq!(*cluster.core.mandate(), Mandate::Opening);
 }
 
 #[test]

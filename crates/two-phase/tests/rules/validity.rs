@@ -125,5 +125,9 @@ fn silent_member_is_in_no_round_before_it_has_introduced_itself_again() {
     assert_eq!(prepares(&effects).len(), 0, "{effects:?}");
     assert!(cluster.core.why_no_round().is_some_and(|reason| reason.contains("replicator-3 is not connected")));
     let effects = cluster.join(3);
-    assert_eq!(prepares(&effects).iter().map(|prepare| prepare.round).collect::<Vec<_>>(), [round(1, 2)], "{effects:?}");
+    assert_eq!(
+        prepares(&effects).iter().map(|prepare| prepare.round).collect::<Vec<_>>(),
+        [round(1, 2)],
+        "{effects:?}"
+    );
 }

@@ -157,26 +157,17 @@ async fn search(app: &App) -> Result<Arc<Edits>, ApiError> {
 /// The changes that publish edits. What cannot be published stays in the list.
 fn changes_of(app: &App, edits: &Edits, key: &str) -> Result<Vec<Change>, ApiError> {
     let mut changes = Vec::new();
-    for (path, edit) in edits.iter().filter(|(_, edit)| edit.state != EditState::Invalid) {
+    for (path, edit) in edits.iter().filter(|(_, edit)| matches!(edit.state, EditState::Modified | EditState::Added)) {
         let precondition = edit.committed.map_or(Precondition::Absent, Precondition::Digest);
         let bytes = app.copy.read_file(*path).map_err(|detail| ApiError::Disk { detail })?;
-        let action = match (edit.state, bytes) {
-            (EditState::Missing, None) => Action::Delete,
-            (EditState::Modified | EditState::Added, Some(bytes)) => match book_of(*path, &bytes) {
-                Ok(book) => {
-                    let content = Content::from(book.to_xml());
-                    let digest = Digest::of(content.bytes());
-                    Action::Put { content, digest }
-                }
-                Err(_) => continue,
-            },
-            // It was changed again since it was looked at; the next search sees it.
-            _ => continue,
-        };
+        // If it was changed again since it was looked at, the next search sees it.
+        let Some(Ok(book)) = bytes.map(|bytes| book_of(*path, &bytes)) else { continue };
+        let content = Content::from(book.to_xml());
+        let digest = Digest::of(content.bytes());
         let id = format!("{key}/{}", path.id()).parse().expect("a key and the id of a book make a change id");
         let precondition_text = serde_json::to_vec(&precondition).expect("a precondition is plain text");
-        let digest = action.digest().map_or(Vec::new(), |digest| digest.0.to_vec());
-        let fingerprint = fingerprint(&[b"REPLICATE", path.id().as_bytes(), &precondition_text, &digest]);
+        let fingerprint = fingerprint(&[b"REPLICATE", path.id().as_bytes(), &precondition_text, &digest.0]);
+        let action = Action::Put { content, digest };
         changes.push(Change { id, fingerprint, path: *path, precondition, answer: "{}".to_owned(), action });
     }
     Ok(changes)

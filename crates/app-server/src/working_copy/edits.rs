@@ -40,7 +40,11 @@ impl Edit {
     pub(super) fn judge(path: BookPath, index: &Index, found: Option<(Digest, &[u8])>) -> Self {
         let committed = index.book(path.id()).map(|book| book.digest);
         let (state, detail) = match (&found, committed) {
-            (None, _) => (EditState::Missing, "The file was removed: publishing deletes the book.".to_owned()),
+            // A folder that was moved away must not delete the catalogue everywhere: a missing file is damage, never a delete.
+            (None, _) => (
+                EditState::Missing,
+                "The file is missing; restore puts it back. To delete the book, delete it in the catalogue.".to_owned(),
+            ),
             (Some((_, bytes)), committed) => match (book_of(path, bytes), committed) {
                 (Ok(_), Some(_)) => {
                     (EditState::Modified, "The file was edited: publishing changes the book.".to_owned())

@@ -74,14 +74,15 @@ async fn edits_are_published_as_one_round_with_what_they_replace_as_precondition
     fs::remove_file(server.file(&two)).unwrap();
     let published = server.post("/replications", &json!({ "vote": "commit" })).await;
     assert_eq!(published.status, StatusCode::OK, "{}", published.body);
-    assert_eq!((&published.body["outcome"], &published.body["changes"]), (&json!("committed"), &json!(2)));
+    assert_eq!((&published.body["outcome"], &published.body["changes"]), (&json!("committed"), &json!(1)));
     assert_eq!((&published.body["version"], &published.body["round"]), (&json!(3), &json!("1-3")));
-    assert_eq!(server.get("/books").await.titles(), ["First"]);
+    // A missing file is damage and never a delete.
+    assert_eq!(server.get("/books").await.titles(), ["First", "Two"]);
     let canonical = server.coordinator.truth().files[&path(&one)].bytes().to_vec();
     server
         .wait_for("the file", || std::future::ready(fs::read(server.file(&one)).is_ok_and(|file| file == canonical)))
         .await;
-    assert_eq!(edits(&server).await, []);
+    assert_eq!(edits(&server).await, [(two, "missing".to_owned())]);
     let again = server.post("/replications", &json!({})).await;
     assert_eq!(again.body, json!({ "outcome": "nothing_to_do", "changes": 0 }));
 }

@@ -31,7 +31,7 @@ impl Stage {
         for number in 0..6 {
             cluster.client().add_book(&format!("Book {number}")).await;
         }
-        let files = copies_of(&cluster, 6).await;
+        let files = Copies::wait_until_all_hold(&cluster, 6).await;
         Self { cluster, files }
     }
 
@@ -40,7 +40,7 @@ impl Stage {
         self.cluster.wait_until_ready().await;
         assert_eq!(Copies::wait_until_equal(&self.cluster).await, self.files);
         self.cluster.client().add_book("The next one").await;
-        self.files = copies_of(&self.cluster, self.files.len() + 1).await;
+        self.files = Copies::wait_until_all_hold(&self.cluster, self.files.len() + 1).await;
     }
 
     /// No copy of a replicator has changed.
@@ -86,15 +86,6 @@ impl Stage {
         assert_eq!(client.get("/books").await.unwrap().body["total"], self.files.len());
         self.replicators_are_as_they_were();
     }
-}
-
-/// Waits until all copies are the same and hold so many books: files follow the commit in the background.
-async fn copies_of(cluster: &Cluster, books: usize) -> BTreeMap<PathBuf, Vec<u8>> {
-    eventually("all copies hold all books", SOON, async || {
-        let files = Copies::wait_until_equal(cluster).await;
-        (files.len() == books).then_some(files)
-    })
-    .await
 }
 
 /// What a replicator has logged of the state in which it started last.

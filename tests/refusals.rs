@@ -58,14 +58,7 @@ async fn small_cluster(replicators: usize) -> Cluster {
 async fn goes_on(cluster: &Cluster, books: usize) {
     cluster.wait_until_ready().await;
     cluster.client().add_book("One more").await;
-    every_copy_holds(cluster, books).await;
-}
-
-async fn every_copy_holds(cluster: &Cluster, books: usize) {
-    eventually("all copies hold all books and no others", SOON, async || {
-        (Copies::wait_until_equal(cluster).await.len() == books).then_some(())
-    })
-    .await;
+    Copies::wait_until_all_hold(cluster, books).await;
 }
 
 /// Checks a problem: its status, its type, and that its sentence has all of `parts`.
@@ -217,7 +210,7 @@ async fn only_who_shows_the_token_takes_part() {
     })
     .await;
     client.add_book("The second").await;
-    every_copy_holds(&cluster, 2).await;
+    Copies::wait_until_all_hold(&cluster, 2).await;
 }
 
 /// What the coordinator answers to one who wants a replicator's link with that token.
@@ -269,7 +262,7 @@ async fn replicator_of_another_cluster_is_refused_and_both_clusters_go_on() {
     for title in ["Theirs", "Theirs too", "And this"] {
         theirs.client().add_book(title).await;
     }
-    every_copy_holds(&theirs, 3).await;
+    Copies::wait_until_all_hold(&theirs, 3).await;
     theirs.stop(member).await;
     ours.stop(member).await;
     let command = ours.command(member, &theirs.data(member), ANY_PORT);
@@ -305,7 +298,7 @@ async fn invalid_books_and_bodies_are_refused_naming_what_is_wrong() {
     let dtd = "<?xml version=\"1.0\"?><!DOCTYPE books [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><books><book>&b;</book></books>";
     let import = client.request("POST", "/imports").header("Content-Type", "application/xml").body(dtd);
     is_problem(&client.ask(import).await.unwrap(), 422, "/problems/invalid-import", &["line 1", "not allowed"]);
-    every_copy_holds(&cluster, 0).await;
+    Copies::wait_until_all_hold(&cluster, 0).await;
     goes_on(&cluster, 1).await;
 }
 
@@ -313,7 +306,7 @@ async fn invalid_books_and_bodies_are_refused_naming_what_is_wrong() {
 async fn ids_that_are_none_and_path_tricks_find_nothing_and_touch_nothing() {
     let cluster = small_cluster(1).await;
     cluster.client().add_book("The first").await;
-    every_copy_holds(&cluster, 1).await;
+    Copies::wait_until_all_hold(&cluster, 1).await;
     let before = fs::read(cluster.data(Service::AppServer).join("format")).unwrap();
     // As they are, past the client's library, which would tidy them up.
     for id in ["1", "%2e%2e", "..%2f..%2fformat", "..%5c..%5cformat", "%00", "....//format", "%2fetc%2fpasswd", "%ff"] {
@@ -380,14 +373,14 @@ async fn unmet_preconditions_and_reused_keys_are_refused_and_change_nothing() {
         assert_eq!(refused.body["current"], first.body["digest"]);
     }
     assert_eq!(client.get(&address).await.unwrap().body["digest"], first.body["digest"]);
-    every_copy_holds(&cluster, 1).await;
+    Copies::wait_until_all_hold(&cluster, 1).await;
 
     assert_eq!(client.send("DELETE", &address, None, None).await.unwrap().status, 204);
     let deleted_again = client.send("DELETE", &address, None, None).await.unwrap();
     is_problem(&deleted_again, 404, "/problems/not-found", &["no"]);
     let put = client.send("PUT", &address, None, Some(&book("Back"))).await.unwrap();
     is_problem(&put, 404, "/problems/not-found", &["no"]);
-    every_copy_holds(&cluster, 0).await;
+    Copies::wait_until_all_hold(&cluster, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -449,8 +442,8 @@ async fn write_without_the_coordinator_never_fails_and_succeeds_later() {
         }
     }
     let committed = ledger.count(|outcome| matches!(outcome, Outcome::Committed { .. }));
-    every_copy_holds(&cluster, 1 + committed).await;
-    ledger.check(&Copies::wait_until_equal(&cluster).await);
+    let files = Copies::wait_until_all_hold(&cluster, 1 + committed).await;
+    ledger.check(&files);
 }
 
 /// Sends so many new books at the same time, each with its title as its key.

@@ -6,7 +6,8 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use system_tests::{Cluster, Copies, Options, Service, digest_of};
+use std::time::Duration;
+use system_tests::{Cluster, Copies, Options, Service, digest_of, eventually};
 
 /// A cluster with a few books, and what every copy holds.
 struct Stage {
@@ -20,7 +21,7 @@ impl Stage {
         for number in 0..8 {
             cluster.client().add_book(&format!("Book {number}")).await;
         }
-        let files = Copies::wait_until_equal(&cluster).await;
+        let files = Copies::wait_until_all_hold(&cluster, 8).await;
         Self { cluster, files }
     }
 
@@ -140,7 +141,11 @@ async fn an_older_valid_version_is_stale_and_put_back() {
     let newer = serde_json::json!({ "title": "Newer", "authors": [{ "name": "Ada", "surname": "Tester" }] });
     let answer = stage.cluster.client().send("PUT", &format!("/books/{id}"), None, Some(&newer)).await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
-    stage.files = Copies::wait_until_equal(&stage.cluster).await;
+    stage.files = eventually("the newer version is in every copy", Duration::from_secs(60), async || {
+        let files = Copies::wait_until_equal(&stage.cluster).await;
+        (files[&path] != old).then_some(files)
+    })
+    .await;
     stage.damage(DAMAGED, &path, &old);
     let report = stage.restore().await;
     assert_eq!(ballot(&report, "replicator-2")["holding"], "stale", "{report:#}");
@@ -209,7 +214,7 @@ async fn a_file_that_nobody_holds_any_more_is_lost_and_left_alone() {
     for number in 0..400 {
         stage.cluster.client().add_book(&format!("Later {number}")).await;
     }
-    stage.files = Copies::wait_until_equal(&stage.cluster).await;
+    stage.files = Copies::wait_until_all_hold(&stage.cluster, 408).await;
     let oldest = stage.files.iter().find(|(_, content)| String::from_utf8_lossy(content).contains("Book 0")).unwrap();
     let path = oldest.0.clone();
     let digest = digest_of(oldest.1);

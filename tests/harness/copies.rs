@@ -23,6 +23,16 @@ impl Copies {
         eventually("all copies are equal", Duration::from_secs(60), async || Self::read(cluster).equal()).await
     }
 
+    /// Waits until all copies are the same and hold so many books. Files follow the commit in the background: copies that are
+    /// the same may all lack what was committed last.
+    pub async fn wait_until_all_hold(cluster: &Cluster, books: usize) -> BTreeMap<PathBuf, Vec<u8>> {
+        let what = format!("all copies hold the same {books} books");
+        eventually(&what, Duration::from_secs(60), async || {
+            Self::read(cluster).equal().filter(|files| files.len() == books)
+        })
+        .await
+    }
+
     fn equal(self) -> Option<BTreeMap<PathBuf, Vec<u8>>> {
         let mut copies = self.0.into_iter().map(|(_, files)| files);
         let first = copies.next()?;

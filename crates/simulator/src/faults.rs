@@ -1,0 +1,257 @@
+//! What breaks, and when it stops breaking.
+
+use crate::agenda::{Event, Node};
+use crate::planted::PlantedBug;
+use crate::violation::Held;
+use crate::world::{Fuse, World};
+use protocol::Version;
+use two_phase::replicator::ReplicatorState;
+
+/// After this the faulty phase ends, however few rounds there were.
+const FAULTY_US_MAX: u64 = 240_000_000;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Things break.
+    Faulty,
+    /// Nothing breaks any more; clients go on for a while.
+    Calm,
+    /// Clients have stopped; everything must come to rest.
+    Settling,
+    /// It is at rest, and was found to be right.
+    Over,
+}
+
+impl World {
+    pub(crate) fn fault(&mut self) -> Held {
+        if self.phase != Phase::Faulty {
+            return Ok(());
+        }
+        let enough = self.figures.of("round begun") >= self.scenario.rounds_min
+            && self.figures.faults() >= self.scenario.faults_min;
+        if enough || self.agenda.now_us() > FAULTY_US_MAX {
+            return self.end_faults();
+        }
+        let delay_us = self.random.interval(self.scenario.fault_us);
+        self.agenda.after(delay_us, Event::Fault);
+        match self.random.below(100) {
+            0..40 => {
+                let node = self.some_node();
+                let fuse = match self.random.below(2) {
+                    0 => Fuse::Effects(self.random.between(1, 60) as u32),
+                    _ => Fuse::Appends(self.random.between(1, 8) as u32),
+                };
+                self.arm_crash(node, Some(fuse));
+                Ok(())
+            }
+            40..48 => {
+                let node = self.some_node();
+                self.crash(node)
+            }
+            48..70 => self.break_some_connection(),
+            70..76 => self.isolate_some_node(),
+            76..79 => self.lose_disk(),
+            79 => self.lose_copy(),
+            80..83 => self.rot_record(),
+            83..87 => self.fill_disk(),
+            87..90 => {
+                self.coordinator.unix_offset_ms = self.random.between(0, 3_000_000_000_000);
+                self.figures.count("fault: jump of the coordinator's clock");
+                Ok(())
+            }
+            90..92 => self.crash_all(),
+            92..96 => {
+                self.keep_copy();
+                Ok(())
+            }
+            _ => self.run_on_old_copy(),
+        }
+    }
+
+    fn some_node(&mut self) -> Node {
+        match self.random.below(10) {
+            0..4 => Node::Coordinator,
+            4..8 => Node::Replicator(self.random.index(self.replicators.len())),
+            _ => Node::AppServer(self.random.index(self.app_servers.len())),
+        }
+    }
+
+    fn break_some_connection(&mut self) -> Held {
+        let sessions = self.network.sessions(self.coordinator.boot);
+        if !sessions.is_empty() {
+            let session = *self.random.pick(&sessions);
+            self.note(&[60, session.0], || format!("connection {} breaks", session.0));
+            self.figures.count("fault: broken connection");
+            self.break_connection(session);
+        }
+        Ok(())
+    }
+
+    fn isolate_some_node(&mut self) -> Held {
+        let until_us = self.agenda.now_us() + self.random.between(10_000, 2_500_000);
+        let session = match self.some_node() {
+            Node::Coordinator => None,
+            Node::Replicator(index) => {
+                self.replicators[index].isolated_until_us = until_us;
+                self.replicators[index].session
+            }
+            Node::AppServer(index) => {
+                self.app_servers[index].isolated_until_us = until_us;
+                self.app_servers[index].session
+            }
+        };
+        if let Some(session) = session {
+            self.note(&[61, session.0], || format!("the node of connection {} is cut off", session.0));
+            self.figures.count("fault: node cut off for a while");
+            self.break_connection(session);
+        }
+        Ok(())
+    }
+
+    /// Whether one more replicator may lose its memory: they must stay a minority.
+    fn may_lose(&self, index: usize) -> bool {
+        let majority = self.replicators.len() / 2 + 1;
+        let others = self.replicators.len() - self.oracle.lost() - usize::from(!self.oracle.has_lost(index));
+        others >= majority
+    }
+
+    /// A replicator stops, and its disk is replaced by an empty one, or one on which only the files are left.
+    fn lose_disk(&mut self) -> Held {
+        let index = self.random.index(self.replicators.len());
+        if !self.may_lose(index) {
+            return Ok(());
+        }
+        self.crash(Node::Replicator(index))?;
+        let replicator = &mut self.replicators[index];
+        replicator.log = Default::default();
+        replicator.incarnation = None;
+        if self.random.per_mille(700) {
+            replicator.files = Default::default();
+        }
+        self.oracle.replicator_lost_memory(index, ReplicatorState::empty());
+        self.note(&[62, index as u64], || format!("replicator-{} loses its disk", index + 1));
+        self.figures.count("fault: disk lost");
+        Ok(())
+    }
+
+    /// An app-server stops, and its disk is replaced by an empty one.
+    fn lose_copy(&mut self) -> Held {
+        let index = self.random.index(self.app_servers.len());
+        self.crash(Node::AppServer(index))?;
+        let app_server = &mut self.app_servers[index];
+        (app_server.checkpoint, app_server.fence, app_server.incarnation) = (None, None, None);
+        app_server.files = Default::default();
+        self.oracle.app_server_lost_copy(index);
+        self.note(&[68, index as u64], || format!("app-server-{} loses its disk", index + 1));
+        self.figures.count("fault: copy of an app-server lost");
+        Ok(())
+    }
+
+    /// A replicator stops, and the last synced record of its log is torn.
+    fn rot_record(&mut self) -> Held {
+        let index = self.random.index(self.replicators.len());
+        let is_known = self.replicators[index].incarnation.is_some();
+        if !is_known || !self.may_lose(index) {
+            return Ok(());
+        }
+        self.crash(Node::Replicator(index))?;
+        if !self.replicators[index].log.rot() {
+            return Ok(());
+        }
+        let left = self.replicators[index].state_on_disk()?;
+        self.oracle.replicator_lost_memory(index, left);
+        self.note(&[63, index as u64], || format!("the last record of replicator-{} rots", index + 1));
+        self.figures.count("fault: synced record lost to a torn tail");
+        Ok(())
+    }
+
+    fn fill_disk(&mut self) -> Held {
+        let replicator = self.random.index(self.replicators.len());
+        let lasts_us = self.random.between(10_000, 800_000);
+        self.replicators[replicator].disk_is_full = true;
+        self.agenda.after(lasts_us, Event::DiskHasRoom { replicator });
+        self.figures.count("fault: full disk");
+        self.measure(replicator)
+    }
+
+    pub(crate) fn end_full_disk(&mut self, replicator: usize) -> Held {
+        self.replicators[replicator].disk_is_full = false;
+        self.measure(replicator)
+    }
+
+    fn crash_all(&mut self) -> Held {
+        self.note(&[64], || "everything stops".to_owned());
+        self.figures.count("fault: crash of all processes at once");
+        for node in self.nodes() {
+            self.crash(node)?;
+        }
+        Ok(())
+    }
+
+    // The coordinator on an old copy of its log.
+
+    fn keep_copy(&mut self) {
+        if self.coordinator.newest.is_none() {
+            self.coordinator.old_copy = Some((self.oracle.version(), self.coordinator.log.synced_copy()));
+        }
+    }
+
+    /// Starts the coordinator on an old copy, if so many replicators know more that every majority has one who does.
+    fn run_on_old_copy(&mut self) -> Held {
+        let Some((version, _)) = self.coordinator.old_copy.as_ref() else { return Ok(()) };
+        let next: Version = version.next();
+        let who_know = self.oracle.holders_of(next);
+        let majority = self.replicators.len() / 2 + 1;
+        if self.coordinator.newest.is_some() || who_know <= self.replicators.len() - majority {
+            return Ok(());
+        }
+        self.crash(Node::Coordinator)?;
+        let Some((_, mut copy)) = self.coordinator.old_copy.take() else { return Ok(()) };
+        if self.planted == Some(PlantedBug::CopiesTooLate) {
+            copy = self.coordinator.log.clone();
+        }
+        self.coordinator.newest = Some(std::mem::replace(&mut self.coordinator.log, copy));
+        self.oracle.runs_on_old_copy(true);
+        self.figures.count("fault: coordinator on an old copy of its log");
+        let from = self.coordinator.log.last();
+        self.note(&[65, from.0], || {
+            format!("the coordinator's log is replaced by an old copy that ends at {}", from.0)
+        });
+        self.start_coordinator()?;
+        let lasts_us = self.random.between(200_000, 1_500_000);
+        self.agenda.after(lasts_us, Event::StaleRunEnds);
+        Ok(())
+    }
+
+    /// The coordinator is stopped, and the old copy is put away.
+    pub(crate) fn end_stale_run(&mut self) -> Held {
+        if self.coordinator.newest.is_some() {
+            self.crash(Node::Coordinator)?;
+        }
+        if let Some(newest) = self.coordinator.newest.take() {
+            self.coordinator.log = newest;
+            self.oracle.runs_on_old_copy(false);
+            self.note(&[66], || "the coordinator has its newest log again".to_owned());
+        }
+        Ok(())
+    }
+
+    fn end_faults(&mut self) -> Held {
+        self.note(&[67], || "faults end".to_owned());
+        self.phase = Phase::Calm;
+        for node in self.nodes() {
+            self.arm_crash(node, None);
+        }
+        self.end_stale_run()?;
+        for index in 0..self.replicators.len() {
+            self.replicators[index].isolated_until_us = 0;
+            self.end_full_disk(index)?;
+        }
+        for app_server in &mut self.app_servers {
+            app_server.isolated_until_us = 0;
+        }
+        self.calm_begins();
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The file work of a replicator that takes time: reading for others, and what a catch-up needs. It goes on beside the protocol,
+//! one piece after the other.
+
+use crate::agenda::{Event, Node};
+use crate::replicator_driver::ReplicatorNode;
+use crate::violation::Held;
+use crate::world::World;
+use catalogue::BookPath;
+use protocol::{CatchUpId, Content, FetchedFile, HolderAnswer, HolderRequest, WantedFile};
+use two_phase::replicator::{ReplicatorEffect, ReplicatorRecord};
+use two_phase::write_checkpoint;
+
+/// A piece of file work.
+#[derive(Debug)]
+pub(crate) enum FileTask {
+    FindMissing { catch_up: CatchUpId, files: Vec<WantedFile> },
+    StoreFetched { catch_up: CatchUpId, files: Vec<FetchedFile> },
+    Install { catch_up: CatchUpId, removed: Vec<BookPath> },
+    Inspect(HolderRequest),
+}
+
+impl ReplicatorNode {
+    fn missing(&self, files: Vec<WantedFile>) -> Vec<WantedFile> {
+        files.into_iter().filter(|file| self.files.matching(&file.path, file.digest).is_none()).collect()
+    }
+
+    /// Reads bytes with these digests from the files; with `anywhere` also from the log.
+    fn read(&self, wanted: WantedFile, anywhere: bool) -> FetchedFile {
+        let from_file = self.files.matching(&wanted.path, wanted.digest).cloned();
+        let content = from_file.or_else(|| if anywhere { self.read_log(wanted) } else { None });
+        FetchedFile { wanted, content }
+    }
+
+    fn read_log(&self, wanted: WantedFile) -> Option<Content> {
+        self.log.records().rev().find_map(|(_, record)| {
+            let ReplicatorRecord::Prepared(prepare) = record else { return None };
+            let change = prepare
+                .changes
+                .iter()
+                .find(|change| change.path == wanted.path && change.action.digest() == Some(wanted.digest))?;
+            ReplicatorEffect::content_of(change)
+        })
+    }
+}
+
+impl World {
+    pub(crate) fn queue_file_task(&mut self, index: usize, task: FileTask) {
+        self.replicators[index].file_tasks.push_back(task);
+        if self.replicators[index].file_tasks.len() == 1 {
+            self.work_on_files_later(index);
+        }
+    }
+
+    fn work_on_files_later(&mut self, index: usize) {
+        let delay_us = self.random.between(50, self.scenario.file_work_us);
+        let boot = self.replicators[index].boot;
+        self.agenda.after(delay_us, Event::FileWork { replicator: index, boot });
+    }
+
+    pub(crate) fn do_file_work(&mut self, index: usize) -> Held {
+        let Some(task) = self.replicators[index].file_tasks.pop_front() else { return Ok(()) };
+        if !self.replicators[index].file_tasks.is_empty() {
+            self.work_on_files_later(index);
+        }
+        self.note(&[40, index as u64], || format!("replicator-{}: {task:?}", index + 1));
+        let node = &mut self.replicators[index];
+        node.flush();
+        let Some(core) = node.core.as_mut() else { return Ok(()) };
+        match task {
+            FileTask::FindMissing { catch_up, files } => {
+                let missing = node.missing(files);
+                let core = node.core.as_mut().expect("it was there a moment ago");
+                core.handle_missing(catch_up, missing);
+            }
+            FileTask::StoreFetched { catch_up, files } => {
+                for file in files {
+                    node.files.write(file.wanted.path, file.content);
+                }
+                core.handle_stored(catch_up);
+            }
+            FileTask::Install { catch_up, removed } => return self.install(index, catch_up, removed),
+            FileTask::Inspect(request) => {
+                let answer = answer(node, request);
+                let core = node.core.as_mut().expect("it was there a moment ago");
+                core.handle_answer(answer);
+            }
+        }
+        self.measure(index)
+    }
+
+    /// First the files, then the log, then the checkpoint that vouches for both. From the question what to install to its end
+    /// nothing else is fed to the core.
+    fn install(&mut self, index: usize, catch_up: CatchUpId, removed: Vec<BookPath>) -> Held {
+        let node = Node::Replicator(index);
+        for path in removed {
+            self.replicators[index].files.write(path, None);
+        }
+        self.replicators[index].files.sync();
+        if self.strikes(node) {
+            return self.crash(node);
+        }
+        self.sync_replicator(index, self.replicators[index].log.last())?;
+        self.drain_replicator(index)?;
+        let replicator = &mut self.replicators[index];
+        let Some(core) = replicator.core.as_mut() else { return Ok(()) };
+        let Some(state) = core.state_to_install(catch_up) else { return Ok(()) };
+        if core.last_appended() > replicator.log.durable() {
+            // What followed from the sync asks for another one.
+            self.sync_replicator(index, self.replicators[index].log.last())?;
+        }
+        let replicator = &mut self.replicators[index];
+        let (after, text) = (replicator.log.durable(), write_checkpoint(&state.header(), &state.manifest));
+        replicator.log.save_checkpoint(after, text);
+        self.oracle.replicator_installed(index, &state)?;
+        self.figures.count("catch-up installed by a replicator");
+        if self.strikes(node) {
+            return self.crash(node);
+        }
+        let replicator = &mut self.replicators[index];
+        replicator.log.trim(after.next());
+        if let Some(core) = replicator.core.as_mut() {
+            core.handle_installed(catch_up, state);
+        }
+        self.measure(index)
+    }
+}
+
+fn answer(node: &ReplicatorNode, request: HolderRequest) -> HolderAnswer {
+    match request {
+        HolderRequest::ReadFiles { request, files, anywhere } => {
+            let files = files.into_iter().map(|wanted| node.read(wanted, anywhere)).collect();
+            HolderAnswer::FilesRead { request, files }
+        }
+        other => HolderAnswer::Failed { request: other.request(), reason: "only catch-ups are simulated".to_owned() },
+    }
+}

@@ -1,0 +1,29 @@
+//! Agreement: no two parties ever hold different outcomes for one round; an outcome never changes.
+
+use super::Oracle;
+use crate::violation::{Held, Rule, ensure};
+use protocol::{Outcome, RoundId};
+
+impl Oracle {
+    /// Somebody holds, or says, this outcome.
+    pub(super) fn hold(&mut self, round: RoundId, outcome: Outcome, who: &str) -> Held {
+        let (held, by) = self.outcomes.entry(round).or_insert_with(|| (outcome, who.to_owned()));
+        ensure(*held == outcome, Rule::Agreement, || {
+            format!("round {round} is {outcome:?} by {who}, but {held:?} by {by}")
+        })
+    }
+
+    /// A replicator's abort record: of a round that it was told to abort, or that the next round's parent says is aborted.
+    pub(super) fn hold_aborted(&mut self, index: usize, round: RoundId) -> Held {
+        let who = self.names[index].clone();
+        self.hold(round, Outcome::Aborted, who.as_str())
+    }
+
+    /// An app-server shows a round: to it, the round is committed.
+    ///
+    /// # Errors
+    /// If the round is not.
+    pub(crate) fn shown_by_app_server(&mut self, name: &str, round: RoundId) -> Held {
+        self.hold(round, Outcome::Committed, name)
+    }
+}

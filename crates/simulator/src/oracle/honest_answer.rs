@@ -1,0 +1,98 @@
+//! HonestAnswer: "committed" only after the decision; "aborted" and "refused" only when it can never commit.
+
+use super::Oracle;
+use crate::violation::{Held, Rule, ensure};
+use protocol::{ChangeId, ChangeState, CommittedAnswer, Digest, RequestId, Submission};
+use std::collections::BTreeMap;
+use two_phase::coordinator::Decision;
+
+/// A request of a client: the app-server, its start, and the number that it gave the request.
+pub(crate) type RequestKey = (usize, u64, RequestId);
+
+/// All requests that clients have made, and how they were answered.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    changes_of: BTreeMap<RequestKey, Vec<(ChangeId, Digest)>>,
+    /// Of each change, how many requests for it may still commit, or have.
+    hopeful: BTreeMap<(ChangeId, Digest), u64>,
+}
+
+impl Oracle {
+    /// A client asks for changes.
+    pub(crate) fn requested(&mut self, key: RequestKey, submission: &Submission) {
+        let changes: Vec<_> = submission.changes.iter().map(|change| (change.id.clone(), change.fingerprint)).collect();
+        for change in &changes {
+            *self.requests.hopeful.entry(change.clone()).or_default() += 1;
+        }
+        self.requests.changes_of.insert(key, changes);
+    }
+
+    /// Some request for each change of the decision may still commit: none was told the opposite.
+    pub(super) fn decided_for_somebody(&self, decision: &Decision) -> Held {
+        for change in &decision.changes {
+            let hopeful = self.requests.hopeful.get(&(change.id.clone(), change.fingerprint)).copied();
+            ensure(hopeful.unwrap_or_default() > 0, Rule::HonestAnswer, || {
+                format!("change {} is committed, but everybody who asked for it was told that it is not", change.id)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A client is told that its changes are not committed and never will be.
+    ///
+    /// # Errors
+    /// If they are.
+    pub(crate) fn told_no(&mut self, key: RequestKey) -> Held {
+        for change in self.requests.changes_of.remove(&key).unwrap_or_default() {
+            let hopeful = self.requests.hopeful.get_mut(&change).expect("a request is noted before it is answered");
+            *hopeful -= 1;
+            let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1);
+            ensure(*hopeful > 0 || fact.is_none(), Rule::HonestAnswer, || {
+                format!("the client is told that change {} is not committed, but it is: {fact:?}", change.0)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A client is told that its changes are committed.
+    ///
+    /// # Errors
+    /// If one of them is not, or is not spoken of.
+    pub(crate) fn told_committed(&mut self, key: RequestKey, answers: &[CommittedAnswer]) -> Held {
+        for (change, _) in self.requests.changes_of.remove(&key).unwrap_or_default() {
+            let answer = answers.iter().find(|answer| answer.change == change);
+            ensure(answer.is_some(), Rule::HonestAnswer, || {
+                format!("a client is told that its changes are committed, without a word on change {change}")
+            })?;
+        }
+        for answer in answers {
+            ensure(self.committed.contains_key(&answer.change), Rule::HonestAnswer, || {
+                format!("a client is told that change {} is committed, but no decision says so", answer.change)
+            })?;
+            self.repeats_the_first_answer(answer)?;
+            self.acked = self.acked.max(answer.version);
+        }
+        Ok(())
+    }
+
+    /// A client is told what became of a change.
+    ///
+    /// # Errors
+    /// If that is not so.
+    pub(crate) fn told_state(&self, change: &ChangeId, state: &ChangeState, asked_us: u64, now_us: u64) -> Held {
+        let fact = self.committed.get(change);
+        match state {
+            ChangeState::NotKnown => {
+                let known =
+                    fact.filter(|fact| fact.decided_us < asked_us && now_us - fact.decided_us < self.retention_us);
+                ensure(known.is_none(), Rule::HonestAnswer, || {
+                    format!("a client is told that change {change} is not known, but it is committed: {known:?}")
+                })
+            }
+            ChangeState::Committed(answer) => {
+                ensure(answer.change == *change, Rule::HonestAnswer, || format!("asked about {change}: {answer:?}"))
+            }
+            ChangeState::Pending | ChangeState::Unknown => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The oracle sees everything that is said and everything that becomes durable, and judges it rule by rule.
+//!
+//! It knows the protocol's promises, not its code: it keeps facts of its own (what is on whose disk, what was decided, who was told
+//! what) and compares. One file a rule, named after it; each has the checks that `docs/protocol.md` names.
+
+mod acked_never_lost;
+mod agreement;
+mod durable_decision;
+mod durable_vote;
+mod epoch_fence;
+mod frozen_participants;
+mod honest_answer;
+mod no_amnesia;
+mod no_phantom;
+mod no_stale_coordinator;
+mod no_way_back;
+mod once;
+mod order;
+mod safe_trim;
+mod validity;
+mod view_durable;
+
+use crate::violation::{Held, Rule, ensure};
+use catalogue::BookPath;
+use honest_answer::Requests;
+use protocol::{
+    ChangeId, CoordinatorId, Digest, Epoch, FromCoordinator, MemberId, Outcome, Prepare, RoundId, SetDigest,
+    ToAppServer, ToCoordinator, ToReplicator, Version, View, ViewNumber,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use two_phase::Manifest;
+use two_phase::coordinator::{CoordinatorRecord, Decision};
+use two_phase::replicator::{ReplicatorRecord, ReplicatorState};
+
+/// What is known of one replicator.
+#[derive(Debug)]
+struct Disk {
+    /// The fold of its durable records.
+    state: ReplicatorState,
+    /// The round that it has voted commit on without knowing the outcome.
+    promised: Option<RoundId>,
+    /// The highest epoch that it has made durable, since it last lost its memory.
+    epoch: Epoch,
+    /// It has lost its memory and has not caught up since.
+    lost: bool,
+    /// It has started again and the coordinator has not heard its hello: what the process before it said still counts.
+    unheard: bool,
+}
+
+/// A committed change.
+#[derive(Debug)]
+struct CommittedFact {
+    fingerprint: Digest,
+    version: Version,
+    round: RoundId,
+    path: BookPath,
+    digest: Option<Digest>,
+    answer: String,
+    decided_us: u64,
+}
+
+/// The facts of a run.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    names: Vec<MemberId>,
+    retention_us: u64,
+    /// The coordinator runs on an old copy of its log.
+    stale: bool,
+    stale_epochs_seen: bool,
+    outcomes: BTreeMap<RoundId, (Outcome, String)>,
+    decisions: BTreeMap<Version, Decision>,
+    versions: BTreeMap<RoundId, Version>,
+    roots: BTreeMap<Version, SetDigest>,
+    manifest: Manifest,
+    prepared: BTreeMap<RoundId, BTreeSet<usize>>,
+    participants: BTreeMap<RoundId, Vec<MemberId>>,
+    disks: Vec<Disk>,
+    epochs: BTreeMap<Epoch, CoordinatorId>,
+    accepted: BTreeMap<(Epoch, CoordinatorId), BTreeSet<usize>>,
+    follower_epochs: BTreeMap<usize, Epoch>,
+    view: ViewNumber,
+    committed: BTreeMap<ChangeId, CommittedFact>,
+    committed_bytes: BTreeSet<(BookPath, Digest)>,
+    requests: Requests,
+    acked: Version,
+    forgotten_through: RoundId,
+}
+
+impl Oracle {
+    /// An oracle of a new cluster.
+    pub(crate) fn new(names: Vec<MemberId>, view: &View, retention_ms: u64) -> Self {
+        let disk = || Disk {
+            state: ReplicatorState::empty(),
+            promised: None,
+            epoch: Epoch::ZERO,
+            lost: false,
+            unheard: false,
+        };
+        Self {
+            disks: names.iter().map(|_| disk()).collect(),
+            names,
+            retention_us: retention_ms * 1_000,
+            stale: false,
+            stale_epochs_seen: false,
+            outcomes: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            roots: BTreeMap::from([(Version::ZERO, SetDigest::EMPTY)]),
+            manifest: Manifest::default(),
+            prepared: BTreeMap::new(),
+            participants: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            follower_epochs: BTreeMap::new(),
+            view: view.number,
+            committed: BTreeMap::new(),
+            committed_bytes: BTreeSet::new(),
+            requests: Requests::default(),
+            acked: Version::ZERO,
+            forgotten_through: RoundId::ZERO,
+        }
+    }
+
+    // What it is asked.
+
+    /// The committed version.
+    pub(crate) fn version(&self) -> Version {
+        self.decisions.last_key_value().map_or(Version::ZERO, |(version, _)| *version)
+    }
+
+    /// The committed files.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How many replicators hold this version durably.
+    pub(crate) fn holders_of(&self, version: Version) -> usize {
+        self.disks.iter().filter(|disk| !disk.lost && disk.state.version >= version).count()
+    }
+
+    /// Whether this replicator has lost its memory and not caught up since.
+    pub(crate) fn has_lost(&self, index: usize) -> bool {
+        self.disks[index].lost
+    }
+
+    /// How many replicators have lost their memory and not caught up since.
+    pub(crate) fn lost(&self) -> usize {
+        self.disks.iter().filter(|disk| disk.lost).count()
+    }
+
+    // What becomes durable.
+
+    /// A record of the coordinator's log is durable.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn coordinator_durable(&mut self, record: &CoordinatorRecord, now_us: u64) -> Held {
+        if self.stale {
+            return self.stale_record(record);
+        }
+        match record {
+            CoordinatorRecord::EpochTaken { epoch, coordinator, .. } => self.epoch_taken(*epoch, *coordinator),
+            CoordinatorRecord::ViewChanged { view, .. } => self.view_changed(view.number),
+            CoordinatorRecord::Decided(decision) => {
+                self.decided_validly(decision)?;
+                self.decided_by_the_frozen(decision)?;
+                self.decided_in_view(decision)?;
+                self.decided_in_order(decision)?;
+                self.decided_once(decision, now_us)?;
+                self.decided_for_somebody(decision)?;
+                self.hold(decision.round, Outcome::Committed, "the coordinator's log")
+            }
+        }
+    }
+
+    /// A record of a replicator's log is durable.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn replicator_durable(&mut self, index: usize, record: &ReplicatorRecord) -> Held {
+        let before = self.disks[index].state.version;
+        self.disks[index].state.apply(record);
+        match record {
+            ReplicatorRecord::EpochAccepted { epoch, coordinator, .. } => {
+                self.epoch_accepted(index, *epoch, *coordinator)
+            }
+            ReplicatorRecord::Prepared(prepare) => {
+                self.prepared.entry(prepare.round).or_default().insert(index);
+                self.same_participants(prepare)
+            }
+            ReplicatorRecord::Committed { round } => {
+                self.promise_ended(index, *round);
+                self.hold(*round, Outcome::Committed, self.names[index].clone().as_str())?;
+                self.one_version_on(index, before)
+            }
+            ReplicatorRecord::Aborted { round } => {
+                self.promise_ended(index, *round);
+                self.hold_aborted(index, *round)
+            }
+            ReplicatorRecord::Lost => Ok(()),
+            ReplicatorRecord::Confirmed { version, .. } => {
+                self.disks[index].lost &= *version != self.version();
+                Ok(())
+            }
+            ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => Ok(()),
+        }
+    }
+
+    /// A replicator's checkpoint after a catch-up is durable.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn replicator_installed(&mut self, index: usize, state: &ReplicatorState) -> Held {
+        self.promise_survives_install(index, state)?;
+        self.disks[index].state = state.clone();
+        self.disks[index].lost = false;
+        self.state_in_order(self.names[index].as_str(), state.version, state.manifest.root())
+    }
+
+    /// A replicator has started again on what its disk holds.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn replicator_recovered(&mut self, index: usize, state: &ReplicatorState) -> Held {
+        self.promise_survives_restart(index, state)?;
+        self.epoch_survives_restart(index, state)?;
+        let disk = &self.disks[index].state;
+        ensure(state == disk, Rule::SafeTrim, || {
+            format!(
+                "{} recovers version {} from its disk, which holds version {}",
+                self.names[index], state.version, disk.version
+            )
+        })?;
+        self.disks[index].state = state.clone();
+        self.disks[index].unheard = true;
+        self.state_in_order(self.names[index].as_str(), state.version, state.manifest.root())
+    }
+
+    /// A replicator's disk has lost what it held; `left` is what it holds now.
+    pub(crate) fn replicator_lost_memory(&mut self, index: usize, left: ReplicatorState) {
+        self.disks[index] = Disk { promised: None, epoch: left.fence.epoch, lost: true, unheard: true, state: left };
+    }
+
+    // What is said.
+
+    /// The coordinator says something to a replicator.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn said_to_replicator(&mut self, message: &FromCoordinator<ToReplicator>) -> Held {
+        if self.stale {
+            return self.stale_word(&message.message);
+        }
+        if !matches!(message.message, ToReplicator::Refuse { .. }) {
+            self.speaks_with_its_epoch(message.epoch, message.coordinator)?;
+        }
+        match &message.message {
+            ToReplicator::Prepare(prepare) => {
+                self.same_participants(prepare)?;
+                self.prepares_in_view(prepare)?;
+                self.prepares_on_what_is_decided(prepare)?;
+                self.prepares_in_an_open_epoch(prepare, message.coordinator)
+            }
+            ToReplicator::Commit { round } => self.commits_what_is_decided(*round),
+            ToReplicator::Abort { round } => self.hold(*round, Outcome::Aborted, "the coordinator's word"),
+            ToReplicator::Confirm { version, root } => self.confirms_what_is_decided(*version, *root),
+            ToReplicator::CatchUp(step) => self.leads_to_what_is_decided(step),
+            ToReplicator::Welcome { view, .. } => self.welcomes_in_view(*view),
+            ToReplicator::Files(_) | ToReplicator::VoteAbortNext { .. } | ToReplicator::Refuse { .. } => Ok(()),
+        }
+    }
+
+    /// The coordinator says something to an app-server.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn said_to_app_server(&mut self, message: &FromCoordinator<ToAppServer>) -> Held {
+        if self.stale {
+            return Ok(());
+        }
+        if !matches!(message.message, ToAppServer::Refuse { .. }) {
+            self.speaks_with_its_epoch(message.epoch, message.coordinator)?;
+        }
+        match &message.message {
+            ToAppServer::Committed(round) => self.tells_what_is_decided(round),
+            ToAppServer::Answered { answer, .. } => self.answers_what_is_decided(answer),
+            ToAppServer::Confirm { version, root } => self.confirms_what_is_decided(*version, *root),
+            ToAppServer::CatchUp(step) => self.leads_to_what_is_decided(step),
+            ToAppServer::Told { answer, .. } => self.knows_its_changes(answer),
+            _ => Ok(()),
+        }
+    }
+
+    /// A replicator says something to the coordinator.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn said_by_replicator(&mut self, index: usize, message: &ToCoordinator) -> Held {
+        self.says_what_is_durable(index, message)?;
+        match message {
+            ToCoordinator::Vote { round, vote, .. } => {
+                self.votes_with_its_memory(index, *round)?;
+                self.votes_within_its_epoch(index, *round)?;
+                self.promises(index, *round, vote);
+                Ok(())
+            }
+            ToCoordinator::Hello(hello) => self.introduces_its_promise(index, hello),
+            _ => Ok(()),
+        }
+    }
+
+    fn refers_to(&self, prepare: &Prepare) -> String {
+        format!("round {} on version {}", prepare.round, prepare.base_version)
+    }
+}

@@ -1,0 +1,64 @@
+//! SafeTrim: nothing that somebody may still ask for is forgotten.
+
+use super::Oracle;
+use crate::violation::{Held, Rule, ensure};
+use protocol::RoundId;
+use two_phase::coordinator::{CoordinatorState, Decision, Verdict};
+
+impl Oracle {
+    /// The coordinator's state after a step: what it forgot, every participant holds durably, or has lost with its memory.
+    ///
+    /// # Errors
+    /// If somebody may still ask.
+    pub(crate) fn forgets_only_what_all_hold(&mut self, state: &CoordinatorState) -> Held {
+        let through = state.retained.forgotten_through();
+        if self.stale || through == self.forgotten_through {
+            return Ok(());
+        }
+        let forgotten = self.versions.range(..=through).skip_while(|(round, _)| **round <= self.forgotten_through);
+        for (round, version) in forgotten {
+            self.nobody_asks(*round, &self.decisions[version])?;
+        }
+        self.forgotten_through = through;
+        Ok(())
+    }
+
+    fn nobody_asks(&self, round: RoundId, decision: &Decision) -> Held {
+        for member in &decision.participants {
+            let Some(index) = self.names.iter().position(|name| name == member) else { continue };
+            let disk = &self.disks[index];
+            ensure(disk.state.version >= decision.version || disk.lost, Rule::SafeTrim, || {
+                format!("the decision on round {round} is forgotten, but {member} is at version {}", disk.state.version)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What a coordinator has recovered: decisions that somebody has not made durable, and answers that clients may ask for.
+    pub(super) fn recovers_what_is_needed(&self, state: &CoordinatorState) -> Held {
+        for (round, version) in &self.versions {
+            let asked = self.nobody_asks(*round, &self.decisions[version]).is_err();
+            let known = !matches!(state.retained.verdict(*round), Verdict::NoDecision);
+            ensure(!asked || known, Rule::SafeTrim, || {
+                format!("round {round} is committed and somebody may ask, but after a restart there is no decision")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Answers that are within the retention time are there.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub(crate) fn keeps_answers(&self, state: &CoordinatorState, now_us: u64) -> Held {
+        let missing = self.committed.iter().find(|(change, fact)| {
+            now_us.saturating_sub(fact.decided_us) + 1_000 < self.retention_us && state.answers.answer(change).is_none()
+        });
+        ensure(self.stale || missing.is_none(), Rule::SafeTrim, || {
+            format!(
+                "the answer of change {} is forgotten too early",
+                missing.map(|(id, _)| id.to_string()).unwrap_or_default()
+            )
+        })
+    }
+}

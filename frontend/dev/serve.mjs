@@ -29,16 +29,21 @@ const TYPES = {
 /** Starts a server on the port (0: any free one); gives its address and a way to stop it. */
 export async function serve({ port = 0, built = true, books } = {}) {
   const api = mockApi(books)
-  const page = built ? { middleware: sendBuilt, close: async () => {} } : await vitePage()
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost')
     if (url.pathname.startsWith('/mock/')) {
       api.scenario(url.pathname.slice('/mock/'.length))
       return response.writeHead(204).end()
     }
-    if (url.pathname.startsWith('/api/v1/')) return void api.answer(request, response, url)
+    if (url.pathname.startsWith('/api/v1/')) {
+      return void api.answer(request, response, url).catch((error) => {
+        console.error(error)
+        response.writeHead(500).end()
+      })
+    }
     page.middleware(request, response)
   })
+  const page = built ? { middleware: sendBuilt, close: async () => {} } : await vitePage(server)
   await new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
@@ -65,10 +70,10 @@ async function sendBuilt(request, response) {
   }
 }
 
-async function vitePage() {
+async function vitePage(server) {
   const { createServer: createVite } = await import('vite')
   const vite = await createVite({
-    server: { middlewareMode: true, proxy: {}, hmr: { port: 0 } },
+    server: { middlewareMode: true, proxy: {}, ws: { server } },
     appType: 'spa',
   })
   return { middleware: vite.middlewares, close: () => vite.close() }

@@ -103,7 +103,14 @@ test('a dialog takes the focus, keeps it, and gives it back', async () => {
   await by('book-dialog').waitFor()
   const isInDialog = () =>
     page.evaluate(() => !!document.activeElement?.closest('[data-testid="book-dialog"]'))
-  await until(isInDialog, 'the focus is in the dialog')
+  await until(
+    () =>
+      by('book-title')
+        .locator('textarea')
+        .first()
+        .evaluate((field) => field === document.activeElement),
+    'the focus is in the first field',
+  )
   await assertAccessible(page, 'the book form')
   for (let presses = 0; presses < 30; presses++) {
     await page.keyboard.press('Tab')
@@ -117,7 +124,10 @@ test('a dialog takes the focus, keeps it, and gives it back', async () => {
   )
 
   await by('book-delete').first().click()
-  await by('delete-dialog').waitFor()
+  await until(
+    () => by('delete-cancel').evaluate((button) => button === document.activeElement),
+    'the focus is on the harmless answer',
+  )
   await assertAccessible(page, 'the delete dialog')
   await page.keyboard.press('Escape')
   await by('delete-dialog').waitFor({ state: 'detached' })
@@ -125,12 +135,15 @@ test('a dialog takes the focus, keeps it, and gives it back', async () => {
   await page.close()
 })
 
+// Fonts for further alphabets come when a title needs them; that is the catalogue's weight, not the page's.
+const OTHER_ALPHABETS = /-(latin-ext|cyrillic|cyrillic-ext|greek|greek-ext|vietnamese)-/
+
 test('the first page is light', async () => {
   const page = await session.browser.newPage()
   const sizes = []
   page.on('response', (response) => {
     const { pathname } = new URL(response.url())
-    if (pathname.startsWith('/api/')) return
+    if (pathname.startsWith('/api/') || OTHER_ALPHABETS.test(pathname)) return
     sizes.push(
       response.body().then((body) => {
         const bytes = pathname.endsWith('.woff2') ? body.length : gzipSync(body).length

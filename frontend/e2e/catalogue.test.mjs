@@ -5,6 +5,7 @@ import {
   addBook,
   assertAccessible,
   assertNoErrors,
+  closed,
   deleteBook,
   fillBook,
   freshTitle,
@@ -39,7 +40,7 @@ test('a book is added, found, edited and deleted', async () => {
   await by('book-subjects').locator('input').fill('testing')
   await page.keyboard.press('Enter')
   await by('book-save').click()
-  await by('book-dialog').waitFor({ state: 'detached' })
+  await closed(page, 'book-dialog')
   await rows.filter({ hasText: 'revised' }).filter({ hasText: '9780141439518' }).waitFor()
 
   await deleteBook(page, title)

@@ -142,7 +142,19 @@ export async function addBook(page, book) {
   await page.getByTestId('add-book').click()
   await fillBook(page, book)
   await page.getByTestId('book-save').click()
-  await page.getByTestId('book-dialog').waitFor({ state: 'detached' })
+  await closed(page, 'book-dialog')
+}
+
+/** Waits until a dialog is gone; if it stays, the failure says what the dialog says. */
+export async function closed(page, testid) {
+  const dialog = page.getByTestId(testid)
+  try {
+    await dialog.waitFor({ state: 'detached' })
+  } catch (cause) {
+    const state = await dialog.getByTestId('save-outcome').getAttribute('data-state')
+    const words = await dialog.innerText()
+    throw new Error(`${testid} stayed open, ${state}:\n${words}`, { cause })
+  }
 }
 
 /** Deletes the only book that a search for the title finds. */
@@ -151,7 +163,7 @@ export async function deleteBook(page, title) {
   const row = page.getByTestId('book-row').filter({ hasText: title })
   await row.first().getByTestId('book-delete').click()
   await page.getByTestId('delete-confirm').click()
-  await page.getByTestId('delete-dialog').waitFor({ state: 'detached' })
+  await closed(page, 'delete-dialog')
 }
 
 /** A title that no other book has. */

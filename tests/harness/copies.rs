@@ -18,9 +18,15 @@ impl Copies {
         Self(holders.map(|service| (service, book_files(&cluster.data(service)))).collect())
     }
 
-    /// Waits until all copies are the same, and returns that one.
+    /// Waits until all copies are the same and hold as many books as the app-server shows, and returns that one. Files follow
+    /// the commit in the background: copies that are the same may all lack what was committed last.
     pub async fn wait_until_equal(cluster: &Cluster) -> BTreeMap<PathBuf, Vec<u8>> {
-        eventually("all copies are equal", Duration::from_secs(60), async || Self::read(cluster).equal()).await
+        let client = cluster.client();
+        eventually("all copies are equal and complete", Duration::from_secs(60), async || {
+            let books = client.cluster().await?["app_server"]["books"].as_u64()?;
+            Self::read(cluster).equal().filter(|files| files.len() as u64 == books)
+        })
+        .await
     }
 
     /// Waits until all copies are the same and hold so many books. Files follow the commit in the background: copies that are

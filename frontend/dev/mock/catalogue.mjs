@@ -105,11 +105,21 @@ function isbn13(body) {
 
 const plain = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
 
-const SORT_KEYS = {
-  title: (book) => plain(book.title),
-  author: (book) => plain(`${book.authors[0].surname} ${book.authors[0].name}`),
-  published: (book) => book.published ?? 10_000,
-  created: (book) => book.created,
+/** What a book is searched and sorted by; made once, because a stored book never changes. */
+const keys = new WeakMap()
+
+function keysOf(book) {
+  if (!keys.has(book)) {
+    const names = book.authors.map(({ name, surname }) => `${name} ${surname}`).join(' ')
+    keys.set(book, {
+      text: plain(`${book.title} ${names} ${book.isbn ?? ''}`),
+      title: plain(book.title),
+      author: plain(`${book.authors[0].surname} ${book.authors[0].name}`),
+      published: book.published ?? 10_000,
+      created: book.created,
+    })
+  }
+  return keys.get(book)
 }
 
 export function listBooks(
@@ -117,15 +127,12 @@ export function listBooks(
   { q = '', sort = 'title', order = 'asc', limit = '50', cursor = '0' },
 ) {
   const words = plain(q).split(/\s+/).filter(Boolean)
-  const found = [...books.values()].filter((book) => {
-    const names = book.authors.map(({ name, surname }) => `${name} ${surname}`).join(' ')
-    const text = plain(`${book.title} ${names} ${book.isbn ?? ''}`)
-    return words.every((word) => text.includes(word))
-  })
-  const key = SORT_KEYS[sort]
+  const found = [...books.values()].filter((book) =>
+    words.every((word) => keysOf(book).text.includes(word)),
+  )
   const sign = order === 'desc' ? -1 : 1
   found.sort((a, b) => {
-    const [left, right] = [key(a), key(b)]
+    const [left, right] = [keysOf(a)[sort], keysOf(b)[sort]]
     return sign * (left < right ? -1 : left > right ? 1 : a.id < b.id ? -1 : 1)
   })
   const from = Number(cursor)

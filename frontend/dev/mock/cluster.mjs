@@ -25,7 +25,7 @@ export class MockCluster {
   }
 
   /** Runs a round to its end at once; `abortReason` makes the second replicator vote abort. */
-  round(changes, { abortReason = null, cause = 'these_changes', forced = false } = {}) {
+  round(changes, { abortReason = null, cause = 'changes', forced = false } = {}) {
     this.number += 1
     const committed = abortReason === null
     if (committed) this.version += 1

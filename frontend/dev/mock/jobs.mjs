@@ -161,7 +161,7 @@ export class Restorations {
           : count(({ verdict }) => verdict === 'majority' || verdict === 'proven'),
         lost: count(({ verdict }) => verdict === 'lost'),
         undecided: 0,
-        left: 0,
+        left: job.dry_run ? count(({ actions }) => actions[0].action === 'would_heal') : 0,
       },
     })
     if (!job.dry_run) this.damaged = false

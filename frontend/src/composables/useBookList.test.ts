@@ -1,3 +1,4 @@
+import { QueryClient } from '@tanstack/vue-query'
 import { flushPromises } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
 import { ref } from 'vue'
@@ -69,6 +70,45 @@ describe('the list of books', () => {
     await flushPromises()
     expect(result.books.value.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd'])
     expect(result.hasNextPage.value).toBe(false)
+    stop()
+  })
+
+  it('goes on loading after a reload that changed nothing', async () => {
+    const asked = holdRequests()
+    const queries = new QueryClient()
+    const query = ref<BookQuery>({ q: '', sort: 'title', order: 'asc' })
+    const { result, stop } = runInPage(() => useBookList(query), queries)
+    await flushPromises()
+    asked[0]!.answer(200, page(['a', 'b'], 'c1', 4))
+    await flushPromises()
+
+    void queries.invalidateQueries({ queryKey: ['books'] })
+    await flushPromises()
+    result.reach(3)
+    await flushPromises()
+    expect(parameters(asked[1])).not.toHaveProperty('cursor')
+    asked[1]!.answer(200, page(['a', 'b'], 'c1', 4))
+    await flushPromises()
+    expect(parameters(asked[2])).toMatchObject({ cursor: 'c1' })
+    stop()
+  })
+
+  it('stops after a page that could not be loaded, until it is told to try again', async () => {
+    const asked = holdRequests()
+    const query = ref<BookQuery>({ q: '', sort: 'title', order: 'asc' })
+    const { result, stop } = runInPage(() => useBookList(query))
+    await flushPromises()
+    asked[0]!.answer(200, page(['a', 'b'], 'c1', 4))
+    await flushPromises()
+    result.reach(3)
+    await flushPromises()
+    asked[1]!.answer(500, {})
+    await flushPromises()
+    expect(result.error.value).not.toBeNull()
+    expect(asked).toHaveLength(2)
+    void result.retry()
+    await flushPromises()
+    expect(asked).toHaveLength(3)
     stop()
   })
 

@@ -3,7 +3,7 @@
  * answer to a query that was typed over lands where nobody looks and is never shown.
  */
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/vue-query'
-import { computed, type Ref } from 'vue'
+import { computed, ref, watch, watchEffect, type Ref } from 'vue'
 import { listBooks, type BookPage, type BookQuery } from '@/api/books'
 import type { Book } from '@/api/types'
 
@@ -33,12 +33,20 @@ export function useBookList(query: Ref<BookQuery>) {
 
   const total = computed(() => list.data.value?.pages.at(-1)?.total ?? null)
 
-  /** Loads further pages until the book at `index` is there; called again as pages arrive. */
+  const wanted = ref(0)
+  // Another search begins at its top.
+  watch(query, () => (wanted.value = 0))
+
+  /** The book at `index` shall be there: pages are loaded until it is. */
   function reach(index: number): void {
-    if (index >= books.value.length && list.hasNextPage.value && !list.isFetching.value) {
-      void list.fetchNextPage()
-    }
+    wanted.value = index
   }
+
+  // A load that is under way is not disturbed; when it has ended, this runs again.
+  watchEffect(() => {
+    const isMissing = wanted.value >= books.value.length && list.hasNextPage.value
+    if (isMissing && !list.isFetching.value && !list.isError.value) void list.fetchNextPage()
+  })
 
   return {
     books,

@@ -51,7 +51,8 @@ describe('the result of a restoration', () => {
   it('tells a dry run from a restore', () => {
     const damaged = { ...summary, damaged: 1, healed: 1 }
     expect(resultOf({ summary: damaged })).toBe('healed')
-    expect(resultOf({ summary: damaged, dry_run: true })).toBe('would_heal')
+    const leftAlone = { ...summary, damaged: 1, left: 1 }
+    expect(resultOf({ summary: leftAlone, dry_run: true })).toBe('would_heal')
   })
 
   it('is not told before the end, nor after a failure', () => {

@@ -56,7 +56,7 @@ install_frontend_packages() {
     fi
     echo "installing the packages of the frontend"
     rm -f "$stamp"
-    (cd "$root/frontend" && npm ci --no-audit --no-fund)
+    (cd "$root/frontend" && npm ci --no-audit --no-fund) || return
     write_stamp "$stamp" "$inputs"
 }
 
@@ -73,7 +73,7 @@ build_frontend() {
     fi
     echo "building the web page"
     rm -f "$stamp"
-    (cd "$root/frontend" && npm run --silent build)
+    (cd "$root/frontend" && npm run --silent build) || return
     write_stamp "$stamp" "$inputs"
 }
 

@@ -109,8 +109,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether one more replicator may lose its memory: they must stay a minority.
+    /// Whether one more replicator may lose its memory: they must stay a minority. While the coordinator runs on an old copy of
+    /// its log none may: those who know more are all that can tell.
     fn may_lose(&self, index: usize) -> bool {
+        if self.coordinator.newest.is_some() {
+            return false;
+        }
         let majority = self.replicators.len() / 2 + 1;
         let others = self.replicators.len() - self.oracle.lost() - usize::from(!self.oracle.has_lost(index));
         others >= majority

@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::SizeAbove;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -116,7 +116,7 @@ impl From<Unreachable> for ApiError {
 ))]
 struct Description;
 
-/// Smaller answers, those to writes among them, are not worth the time that compressing takes.
+/// Smaller files of the page are not worth the time that compressing takes.
 const COMPRESSED_BYTES_MIN: u64 = 4_096;
 
 /// All routes: the interface, its description, the health of the process, and the page.
@@ -131,17 +131,18 @@ pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHan
     let document = Json(description);
     let docs = utoipa_swagger_ui::SwaggerUi::new(format!("{BASE}/docs"))
         .config(utoipa_swagger_ui::Config::from(format!("{BASE}/openapi.json")));
+    let compressed = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    let page = Router::new().fallback(crate::page::serve).layer(compressed);
     Router::new()
         .merge(guarded)
         .route(&format!("{BASE}/openapi.json"), get(move || std::future::ready(document.clone())))
         .merge(docs)
         .route("/api/{*rest}", axum::routing::any(no_such_address))
-        .fallback(crate::page::serve)
+        .fallback_service(page)
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
         .layer(from_fn_with_state(app, guard::check_origin))
         .merge(health::router(readiness, metrics))
         .layer(from_fn(guard::harden))
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE)))
 }
 
 fn interface() -> OpenApiRouter<Arc<App>> {

@@ -135,16 +135,16 @@ pub(super) async fn run(
         // From here the writer ends the session, once it has written what waits.
         std::future::pending().await
     };
-    let reason = tokio::select! {
-        reason = read(&mut stream, settings.heartbeat_timeout(), on_event) => reason,
-        reason = write(&mut sink, &outbox, settings) => reason,
-        reason = outbox.overflowed() => reason,
-        reason = close_when_stopped => reason,
+    let End { reason, can_write } = tokio::select! {
+        reason = read(&mut stream, settings.heartbeat_timeout(), on_event) => End { reason, can_write: true },
+        end = write(&mut sink, &outbox, settings) => end,
+        reason = outbox.overflowed() => End { reason, can_write: true },
+        reason = close_when_stopped => End { reason, can_write: true },
     };
     outbox.shut();
     // Said before the farewell, which may take a second that the service need not wait for.
     on_event(LinkEvent::Disconnected { reason: reason.clone() });
-    if let Some(code) = reason.close_code() {
+    if let Some(code) = reason.close_code().filter(|_| can_write) {
         // A peer that does not listen any more will find the connection gone.
         let _ = timeout(CLOSE_TIMEOUT, farewell(sink, stream, code, &reason)).await;
     }
@@ -176,14 +176,23 @@ async fn read(
     }
 }
 
-async fn write(sink: &mut impl FrameSink, outbox: &Outbox, settings: &LinkSettings) -> DisconnectReason {
+/// How a session ended.
+struct End {
+    reason: DisconnectReason,
+    /// Whether the sink still takes frames: one that has failed must not be touched again.
+    can_write: bool,
+}
+
+async fn write(sink: &mut impl FrameSink, outbox: &Outbox, settings: &LinkSettings) -> End {
     let stuck_max = settings.write_timeout();
     let mut heartbeat = tokio::time::interval(settings.heartbeat());
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let writing = tokio::select! {
             batch = outbox.next(BATCH_BYTES_MAX) => match batch {
-                Batch::Close { reason } => return DisconnectReason::ClosedHere { reason },
+                Batch::Close { reason } => {
+                    return End { reason: DisconnectReason::ClosedHere { reason }, can_write: true };
+                }
                 Batch::Texts { texts, bytes } => {
                     let written = timeout(stuck_max, write_texts(sink, texts)).await;
                     outbox.written(bytes);
@@ -194,9 +203,10 @@ async fn write(sink: &mut impl FrameSink, outbox: &Outbox, settings: &LinkSettin
         };
         match writing {
             Ok(Ok(())) => {}
-            Ok(Err(reason)) => return reason,
+            Ok(Err(reason)) => return End { reason, can_write: false },
             Err(_) => {
-                return DisconnectReason::Stuck { stuck_ms: millis(stuck_max) };
+                let reason = DisconnectReason::Stuck { stuck_ms: millis(stuck_max) };
+                return End { reason, can_write: false };
             }
         }
     }
@@ -223,4 +233,36 @@ async fn farewell(mut sink: impl FrameSink, mut stream: impl FrameStream, code: 
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::{SinkExt, sink, stream};
+
+    /// A connection of which every write fails and of which nothing is heard.
+    struct BrokenSocket;
+
+    impl Transport for BrokenSocket {
+        fn frames(self) -> (impl FrameSink, impl FrameStream) {
+            let refuse = |(), _frame: Frame| async { Err::<(), _>("connection reset".to_owned()) };
+            // As the real ones do, the adapter panics if it is touched again after an error.
+            let sink = Box::pin(sink::unfold((), refuse).sink_map_err(|problem| DisconnectReason::Broken { problem }));
+            (sink, stream::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sink_that_has_failed_is_not_touched_again() {
+        let mut ended = false;
+        let mut on_event = |event| match event {
+            LinkEvent::Connected { outbox, .. } => outbox.send("hello"),
+            LinkEvent::Disconnected { .. } => ended = true,
+            LinkEvent::Message { .. } | LinkEvent::DialFailed { .. } => {}
+        };
+        let stop = CancellationToken::new();
+        let reason = run(BrokenSocket, "peer".to_owned(), &LinkSettings::default(), &mut on_event, &stop).await;
+        assert_eq!(reason, DisconnectReason::Broken { problem: "connection reset".to_owned() });
+        assert!(ended);
+    }
 }

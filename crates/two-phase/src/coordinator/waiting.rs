@@ -105,6 +105,7 @@ impl Waiting {
             return Arrival::Refused(Refusal::Invalid { reason });
         }
         let order: Arc<[_]> = submission.changes.iter().map(|change| change.id.clone()).collect();
+        let fingerprints: Vec<_> = submission.changes.iter().map(|change| change.fingerprint).collect();
         let (mut done, mut changes, mut under_way) = (Vec::new(), Vec::new(), 0);
         for change in submission.changes {
             let reused = Refusal::KeyReused { change: change.id.clone() };
@@ -141,8 +142,9 @@ impl Waiting {
         if full {
             return Arrival::Refused(Refusal::QueueFull { retry_after_ms: 1_000 });
         }
-        for change in &queued.changes {
-            self.active.insert(change.id.clone(), (change.fingerprint, Arc::clone(&queued.order)));
+        // Also those that were committed before: their answers may be forgotten before the rest is decided.
+        for (id, fingerprint) in queued.order.iter().zip(fingerprints) {
+            self.active.insert(id.clone(), (fingerprint, Arc::clone(&queued.order)));
         }
         self.count_in(&queued);
         self.queue.push_back(queued);

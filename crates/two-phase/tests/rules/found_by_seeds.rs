@@ -2,14 +2,14 @@
 
 use crate::fixture::Cluster;
 use crate::replica::{Replica, follower, follower_hears, said};
-use crate::spoken::{prepares, told};
+use crate::spoken::{answers, prepares, told};
 use crate::values::{coordinator, digest, file, mine, path, put, round};
 use protocol::{
     CatchUpId, CatchUpTarget, Epoch, Query, ReplicatorHello, RequestId, ToAppServer, ToCoordinator, ToLearner,
     ToReplicator, Version, Vote, WantedFile,
 };
 use two_phase::Manifest;
-use two_phase::coordinator::{CoordinatorState, Mandate};
+use two_phase::coordinator::{CoordinatorSettings, CoordinatorState, Mandate};
 use two_phase::follower::FollowerEffect;
 use two_phase::replicator::Capacity;
 
@@ -97,4 +97,19 @@ fn coordinator_that_needs_recovery_lets_nobody_in_before_its_epoch_is_durable() 
     assert!(matches!(cluster.core.mandate(), Mandate::NeedsRecovery { .. }));
     let effects = cluster.app_server_joins();
     assert!(matches!(told(&effects)[..], [ToAppServer::Refuse { .. }]), "{effects:?}");
+}
+
+/// Rules Once and HonestAnswer: a submission that is sent again while it is under way is known by all of its changes, also when the
+/// answer of one that was committed earlier is forgotten meanwhile.
+#[test]
+fn submission_is_known_again_although_the_answer_of_a_part_is_forgotten() {
+    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..CoordinatorSettings::default() };
+    let mut cluster = Cluster::level_with(2, settings);
+    let (done, open) = (put("a", 1, "Emma"), put("b", 2, "Persuasion"));
+    cluster.commit(vec![done.clone()]);
+    cluster.submit(1, vec![done.clone(), open.clone()]);
+    cluster.after_ms(1_001);
+    assert_eq!(cluster.submit(2, vec![done, open]), [], "it waits for the same round");
+    let effects = [cluster.all_vote_commit(round(1, 2)), cluster.durable()].concat();
+    assert_eq!(answers(&effects).iter().map(|(request, _)| *request).collect::<Vec<_>>(), [1, 2]);
 }

@@ -56,7 +56,7 @@ impl Runtime {
         readiness: Readiness,
         events: Sender<Event>,
     ) -> Result<Self, CoordinatorError> {
-        let view = View::first(settings.member_ids()?, settings.policy());
+        let view = View::first(settings.member_ids()?, settings.commit_policy);
         let Recovered { directory, key, log, torn, state, last } = recover(settings, view)?;
         let identity = CoordinatorIdentity { coordinator, data_key: key.to_hex() };
         let clock = Clock(Instant::now());

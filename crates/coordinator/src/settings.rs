@@ -14,9 +14,15 @@ pub struct Flags {
     #[command(flatten)]
     #[serde(flatten)]
     process: ProcessFlags,
-    /// The replicators that are members, separated by commas. Fixed when the cluster is made.
+    /// The first members of a new cluster, separated by commas. Later ones come and go by `concordance member`.
     #[arg(long, value_name = "ID,ID,…")]
     members: Option<String>,
+    /// Which members a round needs: those in sync, so that writes go on when one dies; or all, as in the textbook.
+    #[arg(long, value_name = "POLICY", value_parser = ["in-sync", "all"])]
+    commit_policy: Option<String>,
+    /// How many members must be in sync, if more than a majority.
+    #[arg(long, value_name = "N")]
+    min_in_sync: Option<u64>,
     /// How long a round waits for votes, in milliseconds.
     #[arg(long, value_name = "MS")]
     vote_timeout_ms: Option<u64>,
@@ -32,8 +38,14 @@ pub struct Settings {
     /// What every service has.
     #[serde(flatten)]
     pub process: ProcessSettings,
-    /// The replicators that are members, separated by commas.
+    /// The first members of a new cluster, separated by commas.
     pub members: String,
+    /// Which members a round needs.
+    pub commit_policy: CommitPolicy,
+    /// How many members must be in sync, if more than a majority.
+    pub min_in_sync: Option<u64>,
+    /// Those who are brought level are sent so many bytes a second, so that rounds go on beside them.
+    pub catch_up_bytes_per_second: u64,
     /// A round waits so long for votes. Much longer than a slow sync, much shorter than a person's patience.
     pub vote_timeout_ms: u64,
     /// A change waits so long for a round. Long enough for a replicator to be started again.
@@ -83,6 +95,9 @@ impl Default for Settings {
         Self {
             process: ProcessSettings::at("data/coordinator", 7410),
             members: String::new(),
+            commit_policy: core.policy,
+            min_in_sync: core.min_in_sync,
+            catch_up_bytes_per_second: core.catch_up_bytes_per_second,
             vote_timeout_ms: core.vote_timeout_ms,
             change_wait_ms: core.change_wait_ms,
             pause_after_refusal_ms: core.pause_after_refusal_ms,
@@ -121,16 +136,13 @@ impl Settings {
         if members.is_empty() { Err(SettingsError::NoMembers) } else { Ok(members) }
     }
 
-    /// Which members a round needs.
-    #[must_use]
-    pub fn policy(&self) -> CommitPolicy {
-        CommitPolicy::All
-    }
-
     /// The settings of the core.
     #[must_use]
     pub fn core(&self) -> CoordinatorSettings {
         CoordinatorSettings {
+            policy: self.commit_policy,
+            min_in_sync: self.min_in_sync,
+            catch_up_bytes_per_second: self.catch_up_bytes_per_second,
             vote_timeout_ms: self.vote_timeout_ms,
             change_wait_ms: self.change_wait_ms,
             pause_after_refusal_ms: self.pause_after_refusal_ms,

@@ -138,6 +138,34 @@ pub enum LabAction {
     },
 }
 
+/// A change of who is a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum MembershipChange {
+    /// A replicator that may come in: it is brought level, and then votes, or only follows as an observer.
+    Add {
+        /// Its name.
+        member: MemberId,
+        /// It is to have no vote.
+        observer: bool,
+    },
+    /// A member that is to leave, for good.
+    Remove {
+        /// Its name.
+        member: MemberId,
+    },
+    /// An observer that is to vote.
+    Promote {
+        /// Its name.
+        member: MemberId,
+    },
+    /// A voter that is only to follow.
+    Demote {
+        /// Its name.
+        member: MemberId,
+    },
+}
+
 /// What an app-server says to the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -166,6 +194,13 @@ pub enum FromAppServer {
         restoration: RestorationId,
         /// Only report.
         dry_run: bool,
+    },
+    /// Change who is a member.
+    ChangeMembers {
+        /// Pairs the answer.
+        request: RequestId,
+        /// How.
+        change: MembershipChange,
     },
     /// For the lab.
     Lab {
@@ -329,7 +364,7 @@ pub enum ToAppServer {
         /// The answer.
         answer: QueryAnswer,
     },
-    /// A restore was started, or something in the lab was done; or it was refused.
+    /// A restore was started, the members were changed, or something in the lab was done; or it was refused.
     Done {
         /// The request.
         request: RequestId,

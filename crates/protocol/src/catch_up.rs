@@ -85,6 +85,9 @@ pub enum ToLearner {
         catch_up: CatchUpId,
         /// The files.
         files: Vec<FetchedFile>,
+        /// Everybody who may have them was asked and has answered: what is not among them, nobody has.
+        #[serde(default)]
+        exhaustive: bool,
     },
 }
 
@@ -105,6 +108,9 @@ pub enum FromLearner {
         catch_up: CatchUpId,
         /// The files.
         files: Vec<WantedFile>,
+        /// How many more it will ask for after these.
+        #[serde(default)]
+        left: u64,
     },
     /// It holds the target, durably.
     CaughtUp {

@@ -29,6 +29,15 @@ impl Action {
         }
     }
 
+    /// The bytes of the file after this change; none after a delete.
+    #[must_use]
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Self::Put { content, .. } => Some(content),
+            Self::Delete => None,
+        }
+    }
+
     /// The size in bytes of the file after this change; 0 after a delete.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -1,6 +1,8 @@
 //! What people are shown of the cluster.
 
-use crate::{AppServerId, CommitPolicy, Epoch, MemberId, MemberState, RoundId, SetDigest, Version, ViewNumber};
+use crate::{
+    AppServerId, CommitPolicy, Epoch, MemberId, MemberRole, MemberState, RoundId, SetDigest, Version, ViewNumber,
+};
 use serde::{Deserialize, Serialize};
 
 /// One member, as the coordinator sees it.
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct MemberStatus {
     /// Its name.
     pub id: MemberId,
+    /// What it is there for.
+    #[serde(default)]
+    pub role: MemberRole,
     /// Whether it takes part.
     pub state: MemberState,
     /// Whether there is a connection.
@@ -23,6 +28,27 @@ pub struct MemberStatus {
     pub in_doubt_since_ms: Option<u64>,
     /// What it waits for or lacks, for people.
     pub detail: Option<String>,
+    /// How far it is brought level.
+    #[serde(default)]
+    pub catch_up: Option<CatchUpProgress>,
+    /// When it was last connected, in milliseconds of Unix time; none while it is, or if it was not since the coordinator
+    /// started.
+    #[serde(default)]
+    pub last_seen_ms: Option<u64>,
+}
+
+/// How far somebody is brought level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatchUpProgress {
+    /// The version that it is led to; rounds committed since are told to it besides.
+    pub to: Version,
+    /// Files that were sent.
+    pub files_sent: u64,
+    /// Files that it still lacks, as far as it has found out.
+    pub files_left: u64,
+    /// Bytes that were sent.
+    pub bytes_sent: u64,
 }
 
 /// The cluster, as the coordinator sees it.

@@ -22,13 +22,13 @@ mod set_digest;
 mod view;
 
 pub use app_server_messages::{
-    AppServerHello, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer, LabAction, Query,
-    QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
+    AppServerHello, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer, LabAction,
+    MembershipChange, Query, QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
 };
 pub use catch_up::{BucketEntries, CatchUpTarget, FetchedFile, FromLearner, ManifestEntry, ToLearner, WantedFile};
 pub use change::{Action, Change, Precondition, Submission};
 pub use cluster_event::{ClusterEvent, EventKind, TimedEvent};
-pub use cluster_status::{ClusterStatus, MemberStatus};
+pub use cluster_status::{CatchUpProgress, ClusterStatus, MemberStatus};
 pub use content::Content;
 pub use digest::{Digest, InvalidDigest};
 pub use holder::{
@@ -47,7 +47,7 @@ pub use restoration_report::{
 pub use round::{AbortCause, ChangeFault, CommitRule, Outcome, Parent, Participant, Prepare, Vote};
 pub use round_report::{RoundOutcome, RoundReport, VoteReport};
 pub use set_digest::SetDigest;
-pub use view::{CommitPolicy, Member, MemberState, View};
+pub use view::{CommitPolicy, Member, MemberRole, MemberState, View};
 
 /// Version of this protocol. A peer that speaks another one is refused with a sentence that names both.
 pub const PROTOCOL_VERSION: u32 = 1;

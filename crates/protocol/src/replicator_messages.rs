@@ -1,8 +1,8 @@
 //! What the coordinator and a replicator say to each other.
 
 use crate::{
-    ClusterId, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId, Prepare, RoundId,
-    SetDigest, ToLearner, Version, ViewNumber, Vote,
+    ClusterId, CommittedRound, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId,
+    Prepare, RoundId, SetDigest, ToLearner, Version, ViewNumber, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ pub enum ToReplicator {
     },
     /// You are behind.
     CatchUp(ToLearner),
+    /// A round was committed without you. Told in order and without gaps, from the moment on at which you are said to be
+    /// level or are led to be so.
+    Committed(CommittedRound),
     /// Questions about files, and repairs.
     Files(HolderRequest),
     /// Vote abort on the next round (lab).
@@ -62,6 +65,11 @@ pub enum ToReplicator {
     /// You are not let in; the connection ends.
     Refuse {
         /// Why and what to do, for people.
+        reason: String,
+    },
+    /// You are no longer a member: stop.
+    Removed {
+        /// A sentence for people.
         reason: String,
     },
 }

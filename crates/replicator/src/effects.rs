@@ -10,7 +10,7 @@ use service::websocket::Outbox;
 use std::sync::Arc;
 use storage::file_writer::FileWrite;
 use storage::log::{Log, LogError};
-use two_phase::replicator::{Replicator, ReplicatorEffect, ReplicatorRecord};
+use two_phase::replicator::{FileChange, Replicator, ReplicatorEffect, ReplicatorRecord};
 use two_phase::{LogSequence, SyncWhen};
 
 /// The log, the link and the files.
@@ -36,6 +36,8 @@ pub(crate) struct Done {
     pub to_install: Vec<(CatchUpId, Vec<catalogue::BookPath>)>,
     /// Questions that are answered when everything so far is synced and handed to the file writer.
     pub questions: Vec<ReplicatorEffect>,
+    /// Why the process must end.
+    pub stop: Option<String>,
 }
 
 impl Effects {
@@ -84,13 +86,13 @@ impl Effects {
                         outbox.send(text);
                     }
                 }
-                ReplicatorEffect::WriteFiles { version, changes } => {
-                    let write = |change: &protocol::Change| FileWrite {
-                        path: change.path,
-                        content: ReplicatorEffect::content_of(change).map(|content| content.shared()),
+                ReplicatorEffect::WriteFiles { version, files } => {
+                    let write = |file: FileChange| FileWrite {
+                        path: file.path,
+                        content: file.content.map(|content| content.shared()),
                     };
                     crash_point::reach("before_files");
-                    self.holder.apply(changes.iter().map(write).collect(), version.0);
+                    self.holder.apply(files.into_iter().map(write).collect(), version.0);
                     self.applied = self.applied.max(version);
                 }
                 ReplicatorEffect::Disconnect { reason } => {
@@ -99,6 +101,7 @@ impl Effects {
                         outbox.close(reason);
                     }
                 }
+                ReplicatorEffect::Stop { reason } => done.stop = Some(reason),
                 ReplicatorEffect::FindMissing { catch_up, files } => {
                     self.worker.give(Job::FindMissing { catch_up, files })
                 }
@@ -172,6 +175,7 @@ impl Effects {
         crash_point::reach(match record {
             ReplicatorRecord::Prepared(_) => "prepare_appended",
             ReplicatorRecord::Committed { .. } => "commit_appended",
+            ReplicatorRecord::Followed(_) => "followed_appended",
             _ => "record_appended",
         });
         Ok(payload.len())

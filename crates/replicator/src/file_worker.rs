@@ -74,13 +74,19 @@ fn run(holder: &Holder, log: &LogReader, job: Job) -> Event {
 fn find_in_log(log: &LogReader, wanted: &WantedFile) -> Option<Content> {
     let mut found = None;
     let read = log.read_from(LogSequence::FIRST, &mut |_, payload| {
-        let Ok(ReplicatorRecord::Prepared(prepare)) = serde_json::from_slice(payload) else {
-            return ControlFlow::Continue(());
+        let is_it = |path: BookPath, action: &Action| path == wanted.path && action.digest() == Some(wanted.digest);
+        let action = match serde_json::from_slice(payload) {
+            Ok(ReplicatorRecord::Prepared(prepare)) => {
+                let mut changes = prepare.changes.into_iter();
+                changes.find(|change| is_it(change.path, &change.action)).map(|change| change.action)
+            }
+            Ok(ReplicatorRecord::Followed(round)) => {
+                let mut changes = round.changes.into_iter();
+                changes.find(|change| is_it(change.path, &change.action)).map(|change| change.action)
+            }
+            _ => return ControlFlow::Continue(()),
         };
-        let content = prepare.changes.into_iter().find_map(|change| match change.action {
-            Action::Put { content, digest } if digest == wanted.digest && change.path == wanted.path => Some(content),
-            Action::Put { .. } | Action::Delete => None,
-        });
+        let content = action.and_then(|action| action.content().cloned());
         found = content.filter(|content| Digest::of(content.bytes()) == wanted.digest);
         if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -39,9 +39,23 @@ pub enum ReplicatorError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Recovery(#[from] recovery::RecoveryError),
+    /// It is no longer a member.
+    #[error("{0}; its data may be deleted. To let it in again: concordance member add")]
+    Removed(String),
     /// A write or a sync failed: nothing that follows could be believed.
     #[error("the replicator stops: {0}")]
     Disk(String),
+}
+
+impl ReplicatorError {
+    /// The process's exit code: one that was removed is not to be started again.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Removed(_) => service::exit::NOT_WANTED,
+            _ => 1,
+        }
+    }
 }
 
 /// Runs a replicator until it is told to stop.

@@ -5,5 +5,6 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    service::exit::exit_code("replicator", replicator::run(replicator::Flags::parse()).await)
+    let result = replicator::run(replicator::Flags::parse()).await;
+    service::exit::exit_code_of("replicator", result, replicator::ReplicatorError::exit_code)
 }

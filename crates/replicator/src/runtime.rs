@@ -224,6 +224,9 @@ impl Runtime {
                 installed.map_err(ReplicatorError::Disk)?;
             }
             questions.extend(done.questions);
+            if let Some(reason) = done.stop {
+                return Err(ReplicatorError::Removed(reason));
+            }
             if done.sync_now || (!questions.is_empty() && self.effects.has_unsynced()) {
                 self.sync()?;
             }

@@ -6,8 +6,8 @@ use crate::replicator_driver::ReplicatorNode;
 use crate::violation::Held;
 use crate::world::World;
 use catalogue::BookPath;
-use protocol::{CatchUpId, Content, FetchedFile, HolderAnswer, HolderRequest, WantedFile};
-use two_phase::replicator::{ReplicatorEffect, ReplicatorRecord};
+use protocol::{Action, CatchUpId, Content, FetchedFile, HolderAnswer, HolderRequest, WantedFile};
+use two_phase::replicator::ReplicatorRecord;
 use two_phase::write_checkpoint;
 
 /// A piece of file work.
@@ -33,12 +33,17 @@ impl ReplicatorNode {
 
     fn read_log(&self, wanted: WantedFile) -> Option<Content> {
         self.log.records().rev().find_map(|(_, record)| {
-            let ReplicatorRecord::Prepared(prepare) = record else { return None };
-            let change = prepare
-                .changes
-                .iter()
-                .find(|change| change.path == wanted.path && change.action.digest() == Some(wanted.digest))?;
-            ReplicatorEffect::content_of(change)
+            let is_it = |path: BookPath, action: &Action| path == wanted.path && action.digest() == Some(wanted.digest);
+            let action = match record {
+                ReplicatorRecord::Prepared(prepare) => {
+                    &prepare.changes.iter().find(|change| is_it(change.path, &change.action))?.action
+                }
+                ReplicatorRecord::Followed(round) => {
+                    &round.changes.iter().find(|change| is_it(change.path, &change.action))?.action
+                }
+                _ => return None,
+            };
+            action.content().cloned()
         })
     }
 }

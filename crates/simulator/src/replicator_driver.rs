@@ -8,11 +8,12 @@ use crate::simulated_files::SimulatedFiles;
 use crate::simulated_log::SimulatedLog;
 use crate::violation::{Held, Rule, Violation};
 use crate::world::{Fuse, World};
-use protocol::{Change, FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator};
+use protocol::{FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator};
 use std::collections::VecDeque;
 use two_phase::coordinator::SessionId;
 use two_phase::replicator::{
-    LogFound, Replicator, ReplicatorEffect, ReplicatorHeader, ReplicatorIdentity, ReplicatorRecord, ReplicatorState,
+    FileChange, LogFound, Replicator, ReplicatorEffect, ReplicatorHeader, ReplicatorIdentity, ReplicatorRecord,
+    ReplicatorState,
 };
 use two_phase::{LogSequence, SyncWhen, read_checkpoint};
 
@@ -24,7 +25,7 @@ pub(crate) struct ReplicatorNode {
     pub(crate) session: Option<SessionId>,
     pub(crate) log: SimulatedLog<ReplicatorRecord>,
     pub(crate) files: SimulatedFiles,
-    pub(crate) backlog: VecDeque<Vec<Change>>,
+    pub(crate) backlog: VecDeque<Vec<FileChange>>,
     pub(crate) file_tasks: VecDeque<FileTask>,
     pub(crate) fuse: Option<Fuse>,
     pub(crate) isolated_until_us: u64,
@@ -52,19 +53,19 @@ impl ReplicatorNode {
     }
 
     pub(crate) fn backlog_bytes(&self) -> u64 {
-        self.backlog.iter().flatten().map(|change| change.action.size()).sum()
+        self.backlog.iter().flatten().filter_map(|file| file.content.as_ref()).map(protocol::Content::size).sum()
     }
 
     /// Writes all committed files that still wait.
     pub(crate) fn flush(&mut self) {
-        while let Some(changes) = self.backlog.pop_front() {
-            self.write(changes);
+        while let Some(files) = self.backlog.pop_front() {
+            self.write(files);
         }
     }
 
-    pub(crate) fn write(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            self.files.write(change.path, ReplicatorEffect::content_of(&change));
+    pub(crate) fn write(&mut self, files: Vec<FileChange>) {
+        for file in files {
+            self.files.write(file.path, file.content);
         }
     }
 
@@ -177,8 +178,9 @@ impl World {
         if planted == Some(PlantedBug::WritesFilesAtPrepare)
             && let ToReplicator::Prepare(prepare) = &message.message
         {
-            let (version, changes) = (prepare.version(), prepare.changes.clone());
-            self.oracle.files_written("replicator", version, &changes)?;
+            let files: Vec<_> =
+                prepare.changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect();
+            self.oracle.files_written("replicator", prepare.version(), &files)?;
         }
         core.handle_message(message);
         self.drain_replicator(index)
@@ -254,9 +256,13 @@ impl World {
                 self.append_to_replicator(index, sequence, record)
             }
             ReplicatorEffect::Send(message) => self.replicator_says(index, message),
-            ReplicatorEffect::WriteFiles { version, changes } => {
+            ReplicatorEffect::Stop { reason } => {
+                let sentence = format!("{name} is told to stop, though nobody was removed: {reason}");
+                Err(Violation { rule: Rule::Contract, sentence })
+            }
+            ReplicatorEffect::WriteFiles { version, files } => {
                 self.note(&[34, index as u64, version.0], || format!("{name}: files of version {version}"));
-                self.queue_files(index, version, changes)
+                self.queue_files(index, version, files)
             }
             ReplicatorEffect::Disconnect { reason } => {
                 self.note(&[35, index as u64], || format!("{name} ends its connection: {reason}"));

@@ -4,14 +4,15 @@ use crate::agenda::{Event, Node};
 use crate::planted::PlantedBug;
 use crate::violation::Held;
 use crate::world::World;
-use protocol::{Change, Version};
+use protocol::Version;
 use two_phase::replicator::Capacity;
+use two_phase::replicator::FileChange;
 use two_phase::write_checkpoint;
 
 impl World {
-    pub(crate) fn queue_files(&mut self, index: usize, version: Version, changes: Vec<Change>) -> Held {
-        self.oracle.files_written(self.replicators[index].name.as_str(), version, &changes)?;
-        self.replicators[index].backlog.push_back(changes);
+    pub(crate) fn queue_files(&mut self, index: usize, version: Version, files: Vec<FileChange>) -> Held {
+        self.oracle.files_written(self.replicators[index].name.as_str(), version, &files)?;
+        self.replicators[index].backlog.push_back(files);
         if self.replicators[index].backlog.len() == 1 {
             self.write_back_later(index);
         }
@@ -27,8 +28,8 @@ impl World {
 
     pub(crate) fn replicator_writes_back(&mut self, index: usize) -> Held {
         let node = &mut self.replicators[index];
-        if let Some(changes) = node.backlog.pop_front() {
-            node.write(changes);
+        if let Some(files) = node.backlog.pop_front() {
+            node.write(files);
         }
         if !node.backlog.is_empty() {
             self.write_back_later(index);

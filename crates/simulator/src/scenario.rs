@@ -1,6 +1,7 @@
 //! How big a cluster is, how slow its disks and network are, and how often something breaks: all drawn from the seed.
 
 use crate::random::Random;
+use protocol::CommitPolicy;
 use two_phase::coordinator::CoordinatorSettings;
 
 /// What a run is like. Times are in microseconds unless they say otherwise.
@@ -51,6 +52,8 @@ impl Scenario {
             round_changes_max: *random.pick(&[4, 8, 1_024]),
             queue_changes_max: *random.pick(&[6, 20, 65_536]),
             lab: true,
+            policy: if random.per_mille(250) { CommitPolicy::All } else { CommitPolicy::InSync },
+            catch_up_bytes_per_second: *random.pick(&[20_000, 1_000_000, 64_000_000]),
             ..CoordinatorSettings::default()
         };
         Self {

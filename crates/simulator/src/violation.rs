@@ -27,6 +27,8 @@ pub enum Rule {
     Order,
     /// A view is durable before a round uses it.
     ViewDurable,
+    /// The in-sync set is never smaller than the minimum.
+    MinInSync,
     /// What was acknowledged survives.
     AckedNeverLost,
     /// A change is applied at most once, and the first answer is repeated.

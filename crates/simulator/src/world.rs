@@ -16,7 +16,7 @@ use crate::replicator_driver::ReplicatorNode;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::violation::{Held, Rule, Violation};
-use protocol::{CommitPolicy, MemberId, View};
+use protocol::{MemberId, View};
 use two_phase::SyncWhen;
 
 /// More events than any run needs: one that gets there goes round in circles.
@@ -58,7 +58,7 @@ impl World {
         let scenario = Scenario::draw(&mut random);
         let name = |index: usize| Node::Replicator(index).to_string().parse::<MemberId>();
         let names: Vec<_> = (0..scenario.replicators).map(|index| name(index).expect("the name is legal")).collect();
-        let view = View::first(names.clone(), CommitPolicy::All);
+        let view = View::first(names.clone(), scenario.settings.policy);
         let mut world = Self {
             oracle: Oracle::new(names.clone(), &view, scenario.settings.answer_retention_ms),
             coordinator: CoordinatorNode::new(view),

@@ -3,14 +3,14 @@
 //! Nothing reaches it before its decision is durable at the coordinator, so that whatever it shows is committed (rule
 //! NoPhantom). What it misses it catches up, as a replicator does, while rounds go on.
 
-use crate::Manifest;
 use crate::fence::{Admission, Fence};
 use crate::learner::{Learner, LearnerStep};
+use crate::{Manifest, committed_record};
 use catalogue::BookPath;
 use protocol::{
-    Action, AppServerHello, AppServerId, CatchUpId, CatchUpTarget, ClusterId, CommittedChange, CommittedRound,
-    FetchedFile, FromAppServer, FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest, Incarnation,
-    PROTOCOL_VERSION, Record, Repair, RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
+    AppServerHello, AppServerId, CatchUpId, CatchUpTarget, ClusterId, CommittedRound, FetchedFile, FromAppServer,
+    FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest, Incarnation, PROTOCOL_VERSION, Repair,
+    RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -274,7 +274,7 @@ impl Follower {
         let current = |learner: &&Learner| learner.catch_up() == catch_up && learner.is_complete();
         let learner = self.learner.as_ref().filter(current)?;
         let FollowerState { cluster, fence, .. } = self.state;
-        Some(FollowerState { cluster, fence, version: learner.target().version, manifest: learner.manifest().clone() })
+        Some(FollowerState { cluster, fence, version: learner.reached().version, manifest: learner.manifest().clone() })
     }
 
     /// The checkpoint of [`Follower::state_to_install`] is durable, and so are all files.
@@ -376,6 +376,8 @@ impl Follower {
             LearnerStep::Say(message) => self.send(FromAppServer::CatchUp(message)),
             LearnerStep::FindMissing(files) => self.effects.push(FollowerEffect::FindMissing { catch_up, files }),
             LearnerStep::Store(files) => self.effects.push(FollowerEffect::StoreFetched { catch_up, files }),
+            // An app-server shows no round before the one that its copy holds: it keeps them, and applies them in the end.
+            LearnerStep::Write(_) => unreachable!("an app-server's learner is not told of rounds"),
             LearnerStep::Install { removed } => self.effects.push(FollowerEffect::Install { catch_up, removed }),
             LearnerStep::Restart { reason } => self.disconnect(reason),
         }
@@ -420,14 +422,5 @@ impl Follower {
         self.link = Link::Down;
         self.give_up_catch_up();
         self.effects.push(FollowerEffect::Disconnect { reason });
-    }
-}
-
-/// The record that a committed change leaves behind; none for a delete.
-#[must_use]
-pub fn committed_record(change: &CommittedChange, version: Version) -> Option<Record> {
-    match &change.action {
-        Action::Put { content, digest } => Some(Record { digest: *digest, size: content.size(), version }),
-        Action::Delete => None,
     }
 }

@@ -1,16 +1,22 @@
 //! The side of a catch-up that is behind: a replicator or an app-server that is brought level.
 //!
 //! The manifest is built aside, from the own one and the buckets that differ. Files are fetched only if the disk does not hold
-//! them already. Nothing of it counts before [`LearnerStep::Install`] is durable: a crash in between starts it anew, with
+//! them already. Rounds that are committed meanwhile are told to a replicator besides: their files are written at once, over
+//! whatever was fetched, and their records are put on top in the end. Nothing of it counts before [`LearnerStep::Install`] is durable: a crash in between starts it anew, with
 //! fewer files to fetch. The rule AckedNeverLost rests on the order: first the files, then the manifest that vouches for them.
 
 use crate::Manifest;
+use crate::manifest::committed_record;
 use catalogue::BookPath;
-use protocol::{BucketEntries, CatchUpId, CatchUpTarget, Digest, FetchedFile, FromLearner, ToLearner, WantedFile};
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use protocol::{
+    BucketEntries, CatchUpId, CatchUpTarget, CommittedRound, Digest, FetchedFile, FromLearner, Record, ToLearner,
+    WantedFile,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-/// How many files are asked for at once.
+/// How many files are asked for at once, and how many bytes of them.
 const FETCH_FILES_MAX: usize = 256;
+const FETCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// A catch-up under way.
 #[derive(Debug)]
@@ -27,6 +33,11 @@ pub(crate) struct Learner {
     touched: HashSet<BookPath>,
     distrusted: BTreeSet<BookPath>,
     installing: bool,
+    /// Where the target and the rounds on top of it lead.
+    reached: CatchUpTarget,
+    on_top: HashMap<BookPath, Option<Record>>,
+    /// Rounds that wait until fetched files are written, so that the files of these do not end up over theirs.
+    later: VecDeque<CommittedRound>,
 }
 
 /// What a learner needs done.
@@ -38,6 +49,8 @@ pub(crate) enum LearnerStep {
     FindMissing(Vec<WantedFile>),
     /// Write these files.
     Store(Vec<FetchedFile>),
+    /// Write the files of this round.
+    Write(CommittedRound),
     /// Remove these files, make all durable, then make the manifest the valid one.
     Install {
         /// Files that are no longer in the catalogue.
@@ -74,6 +87,9 @@ impl Learner {
             touched: HashSet::new(),
             distrusted,
             installing: false,
+            reached: target,
+            on_top: HashMap::new(),
+            later: VecDeque::new(),
         };
         (learner, step)
     }
@@ -84,10 +100,10 @@ impl Learner {
         self.catch_up
     }
 
-    /// Where it leads.
+    /// Where it leads, with the rounds on top.
     #[must_use]
-    pub(crate) fn target(&self) -> CatchUpTarget {
-        self.target
+    pub(crate) fn reached(&self) -> CatchUpTarget {
+        self.reached
     }
 
     /// Whether everything is there that the target needs: [`LearnerStep::Install`] was asked for.
@@ -96,7 +112,7 @@ impl Learner {
         self.installing
     }
 
-    /// The manifest that is being built: that of the target, once it is complete.
+    /// The manifest that is being built: that of [`Learner::reached`], once it is complete.
     #[must_use]
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -107,9 +123,47 @@ impl Learner {
         self.distrusted
     }
 
+    /// The rounds that came after it was complete: they follow what is installed.
+    pub(crate) fn into_later(self) -> VecDeque<CommittedRound> {
+        self.later
+    }
+
     /// A round committed since the start of the catch-up wrote this path: a fetched file must not be put over it.
     pub(crate) fn touch(&mut self, path: BookPath) {
         self.touched.insert(path);
+    }
+
+    /// A round was committed since the start of the catch-up.
+    pub(crate) fn follow(&mut self, round: CommittedRound) -> Vec<LearnerStep> {
+        for change in &round.changes {
+            self.touch(change.path);
+        }
+        self.later.push_back(round);
+        self.write_later()
+    }
+
+    /// Rule Order: the next version and no other.
+    fn write_later(&mut self) -> Vec<LearnerStep> {
+        let mut steps = Vec::new();
+        while self.stores_open == 0
+            && !self.installing
+            && let Some(round) = self.later.pop_front()
+        {
+            if round.version <= self.reached.version {
+                continue;
+            }
+            if round.version != self.reached.version.next() {
+                let reason = format!("version {} followed version {}", round.version, self.reached.version);
+                return vec![LearnerStep::Restart { reason }];
+            }
+            for change in &round.changes {
+                self.on_top.insert(change.path, committed_record(change, round.version));
+                self.distrusted.insert(change.path);
+            }
+            self.reached = CatchUpTarget { version: round.version, root: round.root, round: round.round };
+            steps.push(LearnerStep::Write(round));
+        }
+        steps
     }
 
     /// Something that the coordinator says of this catch-up.
@@ -118,7 +172,9 @@ impl Learner {
             ToLearner::Entries { catch_up, buckets, last } if catch_up == self.catch_up => {
                 self.handle_entries(buckets, last)
             }
-            ToLearner::Files { catch_up, files } if catch_up == self.catch_up => self.handle_files(files),
+            ToLearner::Files { catch_up, files, exhaustive } if catch_up == self.catch_up => {
+                self.handle_files(files, exhaustive)
+            }
             ToLearner::Compare { .. } | ToLearner::Entries { .. } | ToLearner::Files { .. } => Vec::new(),
         }
     }
@@ -133,7 +189,9 @@ impl Learner {
     /// Fetched files were written.
     pub(crate) fn handle_stored(&mut self) -> Vec<LearnerStep> {
         self.stores_open -= 1;
-        self.go_on()
+        let mut steps = self.write_later();
+        steps.extend(self.go_on());
+        steps
     }
 
     fn handle_entries(&mut self, buckets: Vec<BucketEntries>, last: bool) -> Vec<LearnerStep> {
@@ -179,18 +237,17 @@ impl Learner {
         vec![LearnerStep::FindMissing(wanted)]
     }
 
-    fn handle_files(&mut self, files: Vec<FetchedFile>) -> Vec<LearnerStep> {
+    /// A file that nobody has is missing everywhere: that is damage, which a restore reports, and no reason to stay behind.
+    fn handle_files(&mut self, files: Vec<FetchedFile>, exhaustive: bool) -> Vec<LearnerStep> {
         self.fetching = false;
         let mut store = Vec::new();
         for file in files {
             match &file.content {
                 _ if self.touched.contains(&file.wanted.path) => {}
                 Some(content) if Digest::of(content.bytes()) == file.wanted.digest => store.push(file),
+                None if exhaustive => {}
                 _ => {
-                    let reason = format!(
-                        "nobody could give {} as it was committed; run restore to see its copies",
-                        file.wanted.path
-                    );
+                    let reason = format!("nobody could give {} as it was committed at present", file.wanted.path);
                     return vec![LearnerStep::Restart { reason }];
                 }
             }
@@ -206,19 +263,43 @@ impl Learner {
     }
 
     fn go_on(&mut self) -> Vec<LearnerStep> {
-        if !self.fetching && !self.to_fetch.is_empty() {
-            let count = self.to_fetch.len().min(FETCH_FILES_MAX);
-            let files = self.to_fetch.drain(..count).collect();
-            self.fetching = true;
-            return vec![LearnerStep::Say(FromLearner::Fetch { catch_up: self.catch_up, files })];
+        if !self.fetching {
+            let files = self.next_to_fetch();
+            if !files.is_empty() {
+                self.fetching = true;
+                let left = self.to_fetch.len() as u64;
+                return vec![LearnerStep::Say(FromLearner::Fetch { catch_up: self.catch_up, files, left })];
+            }
         }
         let idle = !self.fetching && self.checks_open == 0 && self.stores_open == 0;
-        if idle && self.entries_complete && !self.installing {
-            self.installing = true;
-            let touched = &self.touched;
-            let removed = self.removed.drain(..).filter(|path| !touched.contains(path)).collect();
-            return vec![LearnerStep::Install { removed }];
+        if idle && self.entries_complete && !self.installing { vec![self.install()] } else { Vec::new() }
+    }
+
+    fn next_to_fetch(&mut self) -> Vec<WantedFile> {
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        while files.len() < FETCH_FILES_MAX
+            && bytes < FETCH_BYTES_MAX
+            && let Some(wanted) = self.to_fetch.pop_front()
+        {
+            if !self.touched.contains(&wanted.path) {
+                bytes += self.manifest.record(&wanted.path).map_or(0, |record| record.size);
+                files.push(wanted);
+            }
         }
-        Vec::new()
+        files
+    }
+
+    fn install(&mut self) -> LearnerStep {
+        self.installing = true;
+        for (path, record) in self.on_top.drain() {
+            self.manifest.set(path, record);
+        }
+        if self.manifest.root() != self.reached.root {
+            let (root, reached) = (self.manifest.root(), self.reached.root);
+            return LearnerStep::Restart { reason: format!("the catch-up led to root {root}, not {reached}") };
+        }
+        let touched = &self.touched;
+        let removed = self.removed.drain(..).filter(|path| !touched.contains(path)).collect();
+        LearnerStep::Install { removed }
     }
 }

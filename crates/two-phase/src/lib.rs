@@ -29,5 +29,5 @@ pub mod restoration;
 pub use checkpoint_text::{InvalidCheckpoint, read_checkpoint, write_checkpoint};
 pub use fence::{Admission, Fence};
 pub use log_sequence::{AwaitingDurable, LogSequence, SyncWhen};
-pub use manifest::{Manifest, record_of};
+pub use manifest::{Manifest, committed_record, record_of};
 pub use now::Now;

@@ -4,7 +4,9 @@
 //! or compared away from the write path.
 
 use catalogue::BookPath;
-use protocol::{BUCKETS, BucketEntries, BucketNumber, Change, Finding, ManifestEntry, Record, SetDigest, Version};
+use protocol::{
+    BUCKETS, BucketEntries, BucketNumber, Change, CommittedChange, Finding, ManifestEntry, Record, SetDigest, Version,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -126,6 +128,12 @@ impl Manifest {
 /// The record that a change leaves behind; none for a delete.
 #[must_use]
 pub fn record_of(change: &Change, version: Version) -> Option<Record> {
+    change.action.digest().map(|digest| Record { digest, size: change.action.size(), version })
+}
+
+/// The record that a change of a committed round leaves behind; none for a delete.
+#[must_use]
+pub fn committed_record(change: &CommittedChange, version: Version) -> Option<Record> {
     change.action.digest().map(|digest| Record { digest, size: change.action.size(), version })
 }
 

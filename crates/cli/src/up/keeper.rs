@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use service::exit::NOT_WANTED;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -94,12 +95,16 @@ async fn keep(
     let mut first_life = true;
     while !stop.is_cancelled() {
         let started = Instant::now();
+        let mut not_wanted = false;
         let ended = match spawn(&plan, &log, first_life) {
             Ok(mut child) => {
                 // Waiting for a child closes its standard input, unless that was taken out of it.
                 let _held_open = child.stdin.take();
                 tokio::select! {
-                    ended = child.wait() => ended.map_or_else(|error| error.to_string(), |status| status.to_string()),
+                    ended = child.wait() => {
+                        not_wanted = ended.as_ref().is_ok_and(|status| status.code() == Some(NOT_WANTED.into()));
+                        ended.map_or_else(|error| error.to_string(), |status| status.to_string())
+                    }
                     () = stop.cancelled() => return terminate(name, child).await,
                 }
             }
@@ -109,7 +114,18 @@ async fn keep(
         times = if started.elapsed() >= STABLE_AFTER { 1 } else { times + 1 };
         let last_words = log_tail::last_line(&log);
         // Nobody listens any more once the cluster has been ready.
-        let _ = deaths.send(Death { service: name.clone(), ended: ended.clone(), times, last_words, log: log.clone() });
+        let death = Death {
+            service: name.clone(),
+            ended: ended.clone(),
+            times,
+            last_words: last_words.clone(),
+            log: log.clone(),
+        };
+        let _ = deaths.send(death);
+        if not_wanted {
+            output::say(&format!("{name} is no longer a member and has stopped: {last_words}"));
+            return;
+        }
         if !restart {
             output::say(&format!("{name} died ({ended}) and stays so (--no-restart)"));
             return;

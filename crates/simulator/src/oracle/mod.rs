@@ -10,6 +10,7 @@ mod durable_vote;
 mod epoch_fence;
 mod frozen_participants;
 mod honest_answer;
+mod min_in_sync;
 mod no_amnesia;
 mod no_phantom;
 mod no_stale_coordinator;
@@ -78,12 +79,13 @@ pub(crate) struct Oracle {
     epochs: BTreeMap<Epoch, CoordinatorId>,
     accepted: BTreeMap<(Epoch, CoordinatorId), BTreeSet<usize>>,
     follower_epochs: BTreeMap<usize, Epoch>,
-    view: ViewNumber,
+    views: BTreeMap<ViewNumber, View>,
     committed: BTreeMap<ChangeId, CommittedFact>,
     committed_bytes: BTreeSet<(BookPath, Digest)>,
     requests: Requests,
     acked: Version,
-    forgotten_through: RoundId,
+    /// Decided rounds that the coordinator has not forgotten.
+    remembered: BTreeSet<RoundId>,
 }
 
 impl Oracle {
@@ -112,12 +114,12 @@ impl Oracle {
             epochs: BTreeMap::new(),
             accepted: BTreeMap::new(),
             follower_epochs: BTreeMap::new(),
-            view: view.number,
+            views: BTreeMap::from([(view.number, view.clone())]),
             committed: BTreeMap::new(),
             committed_bytes: BTreeSet::new(),
             requests: Requests::default(),
             acked: Version::ZERO,
-            forgotten_through: RoundId::ZERO,
+            remembered: BTreeSet::new(),
         }
     }
 
@@ -160,11 +162,12 @@ impl Oracle {
         }
         match record {
             CoordinatorRecord::EpochTaken { epoch, coordinator, .. } => self.epoch_taken(*epoch, *coordinator),
-            CoordinatorRecord::ViewChanged { view, .. } => self.view_changed(view.number),
+            CoordinatorRecord::ViewChanged { view, .. } => self.view_changed(view),
             CoordinatorRecord::Decided(decision) => {
                 self.decided_validly(decision)?;
                 self.decided_by_the_frozen(decision)?;
                 self.decided_in_view(decision)?;
+                self.decided_by_enough(decision)?;
                 self.decided_in_order(decision)?;
                 self.decided_once(decision, now_us)?;
                 self.decided_for_somebody(decision)?;
@@ -196,6 +199,12 @@ impl Oracle {
             ReplicatorRecord::Aborted { round } => {
                 self.promise_ended(index, *round);
                 self.hold_aborted(index, *round)
+            }
+            ReplicatorRecord::Followed(round) => {
+                self.promise_ended(index, round.round);
+                self.tells_what_is_decided(round)?;
+                self.hold(round.round, Outcome::Committed, self.names[index].clone().as_str())?;
+                self.one_version_on(index, before)
             }
             ReplicatorRecord::Lost => Ok(()),
             ReplicatorRecord::Confirmed { version, .. } => {
@@ -265,8 +274,12 @@ impl Oracle {
             ToReplicator::Abort { round } => self.hold(*round, Outcome::Aborted, "the coordinator's word"),
             ToReplicator::Confirm { version, root } => self.confirms_what_is_decided(*version, *root),
             ToReplicator::CatchUp(step) => self.leads_to_what_is_decided(step),
+            ToReplicator::Committed(round) => self.tells_what_is_decided(round),
             ToReplicator::Welcome { view, .. } => self.welcomes_in_view(*view),
-            ToReplicator::Files(_) | ToReplicator::VoteAbortNext { .. } | ToReplicator::Refuse { .. } => Ok(()),
+            ToReplicator::Files(_)
+            | ToReplicator::VoteAbortNext { .. }
+            | ToReplicator::Removed { .. }
+            | ToReplicator::Refuse { .. } => Ok(()),
         }
     }
 

@@ -2,21 +2,23 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::{Change, CommittedRound, Digest, FetchedFile, Version};
+use protocol::{CommittedRound, Digest, FetchedFile, Version};
+use two_phase::replicator::FileChange;
 
 impl Oracle {
     /// A replicator is about to write the files of a round.
     ///
     /// # Errors
     /// If the round that made this version has not changed them so.
-    pub(crate) fn files_written(&self, name: &str, version: Version, changes: &[Change]) -> Held {
+    pub(crate) fn files_written(&self, name: &str, version: Version, files: &[FileChange]) -> Held {
         let decision = self.decisions.get(&version);
-        for change in changes {
+        for file in files {
+            let digest = file.content.as_ref().map(|content| Digest::of(content.bytes()));
             let decided = decision.is_some_and(|decision| {
-                decision.changes.iter().any(|one| one.path == change.path && one.digest == change.action.digest())
+                decision.changes.iter().any(|one| one.path == file.path && one.digest == digest)
             });
             ensure(decided, Rule::NoPhantom, || {
-                format!("{name} writes {} as of version {version}, which has not decided that", change.path)
+                format!("{name} writes {} as of version {version}, which has not decided that", file.path)
             })?;
         }
         Ok(())

@@ -20,6 +20,7 @@ impl Oracle {
         })?;
         self.roots.insert(decision.version, decision.root);
         self.versions.insert(decision.round, decision.version);
+        self.remembered.insert(decision.round);
         self.decisions.insert(decision.version, decision.clone());
         Ok(())
     }
@@ -49,7 +50,6 @@ impl Oracle {
         if self.stale {
             return Ok(());
         }
-        self.forgotten_through = state.retained.forgotten_through();
         self.acknowledged_survives(state.version)?;
         ensure(state.version == self.version(), Rule::Order, || {
             format!(

@@ -11,15 +11,17 @@ impl Oracle {
     /// # Errors
     /// If somebody may still ask.
     pub(crate) fn forgets_only_what_all_hold(&mut self, state: &CoordinatorState) -> Held {
-        let through = state.retained.forgotten_through();
-        if self.stale || through == self.forgotten_through {
+        if self.stale || self.remembered.is_empty() {
             return Ok(());
         }
-        let forgotten = self.versions.range(..=through).skip_while(|(round, _)| **round <= self.forgotten_through);
-        for (round, version) in forgotten {
-            self.nobody_asks(*round, &self.decisions[version])?;
+        let applied = |round: &RoundId| *round <= state.last_decision;
+        let is_forgotten = |round: &RoundId| !matches!(state.retained.verdict(*round), Verdict::Committed(_));
+        let forgotten: Vec<_> =
+            self.remembered.iter().filter(|round| applied(round) && is_forgotten(round)).copied().collect();
+        for round in forgotten {
+            self.nobody_asks(round, &self.decisions[&self.versions[&round]])?;
+            self.remembered.remove(&round);
         }
-        self.forgotten_through = through;
         Ok(())
     }
 

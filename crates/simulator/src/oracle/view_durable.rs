@@ -2,14 +2,21 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::{Prepare, ViewNumber};
+use protocol::{Prepare, View, ViewNumber};
 use two_phase::coordinator::Decision;
 
 impl Oracle {
-    pub(super) fn view_changed(&mut self, view: ViewNumber) -> Held {
-        let before = self.view;
-        self.view = view;
-        ensure(view > before, Rule::ViewDurable, || format!("view {view} follows view {before}"))
+    pub(super) fn view_changed(&mut self, view: &View) -> Held {
+        let before = self.newest_view();
+        self.views.insert(view.number, view.clone());
+        ensure(view.number == before.next(), Rule::ViewDurable, || {
+            format!("view {} follows view {before}", view.number)
+        })?;
+        Self::leaves_enough(view)
+    }
+
+    fn newest_view(&self) -> ViewNumber {
+        self.views.last_key_value().map_or(ViewNumber::ZERO, |(number, _)| *number)
     }
 
     pub(super) fn prepares_in_view(&self, prepare: &Prepare) -> Held {
@@ -25,8 +32,9 @@ impl Oracle {
     }
 
     fn is_in_force(&self, view: ViewNumber, what: impl FnOnce() -> String) -> Held {
-        ensure(view <= self.view, Rule::ViewDurable, || {
-            format!("{} in view {view}, but only view {} is durable", what(), self.view)
+        let newest = self.newest_view();
+        ensure(view <= newest, Rule::ViewDurable, || {
+            format!("{} in view {view}, but only view {newest} is durable", what())
         })
     }
 }

@@ -1,24 +1,24 @@
 //! Decisions that the log holds: the only thing from which "commit" can be said (rule DurableDecision).
 
 use super::Decision;
-use crate::LogSequence;
 use protocol::{MemberId, RoundId, ToReplicator, Version};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A decision that is durable. Only the log makes one: by reporting the record durable, or by being read at the start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LoggedDecision {
     round: RoundId,
     version: Version,
     participants: Vec<MemberId>,
-    sequence: LogSequence,
 }
 
 impl LoggedDecision {
     /// For the log alone: the record is durable.
-    pub(super) fn from_log(decision: &Decision, sequence: LogSequence) -> Self {
+    pub(super) fn from_log(decision: &Decision) -> Self {
         let Decision { round, version, ref participants, .. } = *decision;
-        Self { round, version, participants: participants.clone(), sequence }
+        Self { round, version, participants: participants.clone() }
     }
 
     /// What its participants are told.
@@ -44,30 +44,20 @@ pub enum Verdict<'a> {
     MayBeForgotten,
 }
 
-/// The decisions that some participant has not acknowledged yet, and the mark below which they are forgotten.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The decisions that some participant has not acknowledged yet, ordered by round, and the mark below which others are
+/// forgotten. A checkpoint keeps them: one participant that stays away does not hold up the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetainedDecisions {
     decisions: VecDeque<LoggedDecision>,
     forgotten_through: RoundId,
 }
 
 impl RetainedDecisions {
-    /// Nothing retained; all up to that round forgotten.
-    #[must_use]
-    pub fn after(forgotten_through: RoundId) -> Self {
-        Self { decisions: VecDeque::new(), forgotten_through }
-    }
-
-    /// The mark below which decisions are forgotten.
+    /// The mark below which decisions may be forgotten.
     #[must_use]
     pub fn forgotten_through(&self) -> RoundId {
         self.forgotten_through
-    }
-
-    /// The record of the oldest decision that is retained.
-    #[must_use]
-    pub fn oldest(&self) -> Option<LogSequence> {
-        self.decisions.front().map(|decision| decision.sequence)
     }
 
     /// Number of decisions retained.
@@ -82,8 +72,11 @@ impl RetainedDecisions {
         self.decisions.is_empty()
     }
 
+    /// Takes in a decision, unless it is one that a checkpoint covers.
     pub(super) fn push(&mut self, decision: LoggedDecision) {
-        if decision.round > self.forgotten_through {
+        let newest =
+            self.decisions.back().map_or(self.forgotten_through, |last| last.round.max(self.forgotten_through));
+        if decision.round > newest {
             self.decisions.push_back(decision);
         }
     }
@@ -108,9 +101,15 @@ impl RetainedDecisions {
                 .all(|member| acknowledged(member).is_none_or(|version| version >= decision.version))
         };
         let mut ended = Vec::new();
-        while let Some(decision) = self.decisions.pop_front_if(|decision| everybody_has(decision)) {
-            self.forgotten_through = decision.round;
-            ended.push(decision.round);
+        self.decisions.retain(|decision| {
+            let forgets = everybody_has(decision);
+            if forgets {
+                ended.push(decision.round);
+            }
+            !forgets
+        });
+        if let Some(last) = ended.last() {
+            self.forgotten_through = self.forgotten_through.max(*last);
         }
         ended
     }

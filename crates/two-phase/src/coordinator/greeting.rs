@@ -5,11 +5,12 @@
 //!                                                                                              -> level?   confirm -> takes part
 //! ```
 
-use super::members::MemberLink;
-use super::{Coordinator, CoordinatorRecord, Mandate, Party, SessionId, Then, Verdict};
+use super::in_sync::AfterView;
+use super::members::{MemberLink, Place};
+use super::{Coordinator, Mandate, Party, SessionId, Verdict};
 use protocol::{
-    ClusterEvent, HolderId, Incarnation, MemberId, PROTOCOL_VERSION, PreparedRound, ReplicatorHello, RoundId,
-    SetDigest, Standing, ToCoordinator, ToReplicator, Version,
+    ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberRole, MemberState, PROTOCOL_VERSION,
+    PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
 };
 
 impl Coordinator {
@@ -17,6 +18,13 @@ impl Coordinator {
         self.parties.insert(session, Party::Unknown);
         if let Some(reason) = self.sign_of_staleness(&hello) {
             self.need_recovery(reason);
+        }
+        if self.was_removed(&hello) {
+            let reason = format!("{} was removed from the cluster", hello.member);
+            self.happened(ClusterEvent::MemberRefused { member: hello.member, reason: reason.clone() });
+            self.say(session, ToReplicator::Removed { reason: reason.clone() });
+            self.close(session, reason);
+            return;
         }
         if let Some(reason) = self.reason_to_refuse(&hello) {
             self.happened(ClusterEvent::MemberRefused { member: hello.member, reason: reason.clone() });
@@ -45,6 +53,12 @@ impl Coordinator {
         }
     }
 
+    /// Only a coordinator that is sure of its log may tell somebody to stop.
+    fn was_removed(&self, hello: &ReplicatorHello) -> bool {
+        let own = hello.cluster == Some(self.state.cluster);
+        own && self.mandate == Mandate::Open && self.state.view.removed.contains(&hello.member)
+    }
+
     fn reason_to_refuse(&self, hello: &ReplicatorHello) -> Option<String> {
         let ReplicatorHello { member, protocol, cluster, .. } = hello;
         match &self.mandate {
@@ -60,7 +74,10 @@ impl Coordinator {
         }
         if self.state.view.member(member).is_none() {
             let members: Vec<_> = self.state.view.members.iter().map(|member| member.id.as_str()).collect();
-            return Some(format!("{member} is not a member; the members are {}", members.join(", ")));
+            return Some(format!(
+                "{member} is not a member; the members are {}; let it in with: concordance member add {member}",
+                members.join(", ")
+            ));
         }
         let foreign = cluster.is_some_and(|cluster| cluster != self.state.cluster);
         if foreign {
@@ -73,7 +90,10 @@ impl Coordinator {
     /// Rule NoStaleCoordinator: whoever knows more than this log shows that the log is not the newest.
     fn sign_of_staleness(&self, hello: &ReplicatorHello) -> Option<String> {
         let ReplicatorHello { member, .. } = hello;
-        self.state.view.member(member)?;
+        let stranger = self.state.view.member(member).is_none();
+        if stranger && hello.cluster != Some(self.state.cluster) {
+            return None;
+        }
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
         if foreign {
             // Where something was committed here, the stranger is in the wrong place, and its numbers say nothing of this log.
@@ -120,22 +140,24 @@ impl Coordinator {
         }
     }
 
-    /// A memory that the view does not know is made part of it before it is spoken to (rules NoAmnesia and ViewDurable).
+    /// A memory that the view does not know is made part of it before it is spoken to (rules NoAmnesia and ViewDurable). One
+    /// that is in sync with another memory is not, any more; but the set is not made smaller than the minimum.
     fn register(&mut self, member: MemberId, incarnation: Incarnation, replaces: bool) {
-        let mut view = self.newest_view.clone();
-        view.number = view.number.next();
-        if let Some(one) = view.members.iter_mut().find(|one| one.id == member) {
-            one.incarnation = Some(incarnation);
-        }
+        let others = self.state.view.in_sync().filter(|one| one.id != member && self.obstacle(&one.id).is_none());
+        let enough = others.count() as u64 >= self.state.view.min_in_sync;
+        let leaves_out = replaces && enough && self.state.view.policy == CommitPolicy::InSync;
+        let view = self.newest_view.after(|view| {
+            if let Some(one) = view.member_mut(&member) {
+                one.incarnation = Some(incarnation);
+                one.state = if leaves_out { MemberState::CatchingUp } else { one.state };
+            }
+        });
         let reason = if replaces {
             format!("{member} came back without its memory.")
         } else {
             format!("{member} is seen for the first time.")
         };
-        self.happened(ClusterEvent::ViewChanged { view: view.number, reason: reason.clone() });
-        self.newest_view = view.clone();
-        let record = CoordinatorRecord::ViewChanged { view: view.clone(), reason };
-        self.append(record, Then::ViewInForce { view, member });
+        self.change_view(view, reason, AfterView::Welcome(member));
     }
 
     /// The view that knows this member's memory is in force: welcomes it, unless another memory has taken its place meanwhile.
@@ -188,6 +210,7 @@ impl Coordinator {
         if let Some(link) = self.members.link_mut(member) {
             link.accepted = true;
         }
+        self.renew_mandate(member);
         if !self.open_if_majority_accepted() {
             self.settle(member);
         }
@@ -196,8 +219,8 @@ impl Coordinator {
 
     /// Rule EpochFence: an epoch is open once a majority of the registered members has made it durable. Returns whether it has
     /// just opened, and every member was settled.
-    fn open_if_majority_accepted(&mut self) -> bool {
-        let members = self.members.accepted();
+    pub(super) fn open_if_majority_accepted(&mut self) -> bool {
+        let members = self.members.accepted(&self.state.view);
         if self.mandate != Mandate::Opening || members.len() < self.state.view.majority() {
             return false;
         }
@@ -214,22 +237,34 @@ impl Coordinator {
 
     /// Brings a member one step nearer to taking part: first its round in doubt, then its state.
     pub(super) fn settle(&mut self, member: &MemberId) {
-        let Some(link) = self.members.link(member).filter(|link| link.accepted && !link.level) else { return };
+        let arriving =
+            |link: &&MemberLink| link.accepted && link.place == Place::Arriving && link.paused_until_ms.is_none();
+        let Some(link) = self.members.link(member).filter(arriving) else { return };
         if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
             return;
         }
-        let (session, prepared, catching_up) = (link.session, link.prepared, link.catching_up);
-        let holds = (link.version, link.root);
+        let (session, holds) = (link.session, (link.version, link.root));
         let lost = link.hello.standing == Standing::Lost && self.state.version > Version::ZERO;
-        if let Some(prepared) = prepared {
+        let is_current = holds == (self.state.version, self.state.manifest.root()) && !lost;
+        if let Some(prepared) = link.prepared {
             self.settle_in_doubt(member, session, prepared, holds);
-        } else if holds == (self.state.version, self.state.manifest.root()) && !lost {
-            if let Some(link) = self.members.link_mut(member) {
-                link.confirming = true;
-            }
-            self.say(session, ToReplicator::Confirm { version: holds.0, root: holds.1 });
-        } else if !catching_up && self.mandate == Mandate::Open {
+        } else if is_current && self.mandate == Mandate::Open && self.is_or_will_be_voter(member) {
+            // It is told of every round from now on, and let in between two of them.
+            self.set_place(member, Place::Following);
+        } else if is_current {
+            self.confirm(member);
+        } else if self.mandate == Mandate::Open {
             self.lead_member(member);
+        }
+    }
+
+    fn is_or_will_be_voter(&self, member: &MemberId) -> bool {
+        self.state.view.member(member).is_some_and(|one| one.role != MemberRole::Observer)
+    }
+
+    pub(super) fn set_place(&mut self, member: &MemberId, place: Place) {
+        if let Some(link) = self.members.link_mut(member) {
+            link.place = place;
         }
     }
 
@@ -256,46 +291,37 @@ impl Coordinator {
                 self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: false });
             }
             Verdict::MayBeForgotten if self.mandate == Mandate::Open => self.lead_member(member),
-            Verdict::NoDecision | Verdict::MayBeForgotten => self.confirm_in_doubt(member, session, holds),
+            Verdict::NoDecision | Verdict::MayBeForgotten => self.confirm_in_doubt(member, holds),
         }
     }
 
     /// A member whose memory is not confirmed may be the one that the majority lacks: what it has committed can be confirmed
     /// before its round is settled (rule NoAmnesia).
-    fn confirm_in_doubt(&mut self, member: &MemberId, session: SessionId, holds: (Version, SetDigest)) {
-        let (version, root) = (self.state.version, self.state.manifest.root());
-        let Some(link) = self.members.link_mut(member) else { return };
-        if !link.evidence
-            && !link.confirming
-            && link.hello.standing == Standing::Unconfirmed
-            && holds == (version, root)
-        {
-            link.confirming = true;
-            self.say(session, ToReplicator::Confirm { version, root });
+    fn confirm_in_doubt(&mut self, member: &MemberId, holds: (Version, SetDigest)) {
+        let is_current = holds == (self.state.version, self.state.manifest.root());
+        let unconfirmed = |link: &MemberLink| !link.evidence && link.hello.standing == Standing::Unconfirmed;
+        if is_current && self.members.link(member).is_some_and(unconfirmed) {
+            self.confirm(member);
         }
     }
 
     fn handle_acknowledge(&mut self, member: &MemberId, settled: RoundId, version: Version, root: SetDigest) {
-        let Some(link) = self.members.link_mut(member) else { return };
-        (link.version, link.root) = (version, root);
-        let in_doubt_ended = link.prepared.is_some_and(|prepared| prepared.round <= settled);
-        if in_doubt_ended {
-            self.members.settle(member);
-        }
         let is_current = (version, root) == (self.state.version, self.state.manifest.root());
         let Some(link) = self.members.link_mut(member) else { return };
-        let confirmed = link.confirming && !link.level && is_current;
-        if confirmed && link.prepared.is_some() {
-            (link.confirming, link.evidence) = (false, true);
-            self.open_if_majority_accepted();
-            self.settle(member);
-        } else if confirmed {
-            (link.level, link.catching_up, link.evidence) = (true, false, true);
-            self.happened(ClusterEvent::MemberLevel { member: member.clone(), version });
-            self.open_if_majority_accepted();
-            self.retry_stalled_reads();
-        } else if !link.level {
-            self.settle(member);
+        (link.version, link.root) = (version, root);
+        if link.prepared.is_some_and(|prepared| prepared.round <= settled) {
+            self.members.settle(member);
+        }
+        let Some(link) = self.members.link_mut(member) else { return };
+        match link.place {
+            Place::Confirming { .. } if is_current && link.prepared.is_some() => {
+                (link.place, link.evidence) = (Place::Arriving, true);
+                self.open_if_majority_accepted();
+                self.settle(member);
+            }
+            Place::Confirming { .. } if is_current => self.confirmed(member),
+            Place::Arriving => self.settle(member),
+            Place::Confirming { .. } | Place::Learning | Place::Following | Place::Level => {}
         }
         self.forget_acknowledged();
         self.start_round();
@@ -318,7 +344,7 @@ impl Coordinator {
         let session = self.members.link(member)?.session;
         self.parties.remove(&session);
         self.catch_ups.forget(session);
-        self.members.disconnect(member, reason.to_owned());
+        self.members.disconnect(member, reason.to_owned(), self.now);
         self.happened(ClusterEvent::MemberDisconnected { member: member.clone(), reason: reason.to_owned() });
         self.lose_holder(&HolderId::Replicator(member.clone()), reason);
         self.close(session, reason.to_owned());
@@ -326,7 +352,7 @@ impl Coordinator {
     }
 
     pub(super) fn lose_member(&mut self, member: &MemberId, reason: &str) {
-        self.members.disconnect(member, reason.to_owned());
+        self.members.disconnect(member, reason.to_owned(), self.now);
         self.happened(ClusterEvent::MemberDisconnected { member: member.clone(), reason: reason.to_owned() });
         self.abort_if_participant(member, reason);
         self.lose_holder(&HolderId::Replicator(member.clone()), reason);

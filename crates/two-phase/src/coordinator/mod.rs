@@ -13,6 +13,8 @@
 //! | --- | --- |
 //! | `greeting` | hellos, epochs, in-doubt rounds: from a connection to a member that is level |
 //! | `rounds` | from waiting changes to a decision |
+//! | `in_sync` | who is left out of rounds, and who comes back in |
+//! | `membership` | who is a member |
 //! | `requests` | what app-servers ask for |
 //! | `catch_ups` | leading learners, reading files from sources |
 //! | `restorations` | running restores (`crate::restoration`) |
@@ -20,11 +22,14 @@
 
 mod answers;
 mod app_servers;
+mod attendance;
 mod catch_ups;
 mod decision;
 mod effect;
 mod greeting;
+mod in_sync;
 mod members;
+mod membership;
 mod record;
 mod requests;
 mod restorations;
@@ -46,7 +51,9 @@ use crate::restoration::Restoration;
 use crate::{AwaitingDurable, LogSequence, Now, SyncWhen};
 use app_servers::AppServers;
 use catch_ups::CatchUps;
+use in_sync::AfterView;
 use members::Members;
+use membership::AskedFor;
 use protocol::{
     ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RequestId, RoundNumber,
     ToAppServer, ToCoordinator, ToReplicator, View,
@@ -86,7 +93,7 @@ pub struct CoordinatorIdentity {
 #[derive(Debug)]
 enum Then {
     EpochTaken,
-    ViewInForce { view: View, member: MemberId },
+    ViewInForce { view: Box<View>, then: AfterView },
     Decided(Box<Decision>, LogSequence),
 }
 
@@ -109,6 +116,7 @@ pub struct Coordinator {
     mandate: Mandate,
     parties: HashMap<SessionId, Party>,
     members: Members,
+    membership: Option<AskedFor>,
     app_servers: AppServers,
     waiting: Waiting,
     round: Option<Round>,
@@ -145,6 +153,7 @@ impl Coordinator {
             mandate: Mandate::Taking,
             parties: HashMap::new(),
             members: Members::default(),
+            membership: None,
             app_servers: AppServers::default(),
             waiting: Waiting::default(),
             round: None,
@@ -199,11 +208,11 @@ impl Coordinator {
         (self.awaiting.last_durable() == self.awaiting.last_appended()).then(|| self.awaiting.last_durable())
     }
 
-    /// The oldest record that must stay in the log beside a checkpoint: the answers of the retention time, and decisions that
-    /// somebody has not acknowledged, however old they are (rule SafeTrim).
+    /// The oldest record that must stay in the log beside a checkpoint: the answers of the retention time. Decisions that
+    /// somebody has not acknowledged are in the checkpoint itself (rule SafeTrim).
     #[must_use]
     pub fn oldest_record_needed(&self) -> Option<LogSequence> {
-        [self.state.answers.oldest(), self.state.retained.oldest()].into_iter().flatten().min()
+        self.state.answers.oldest()
     }
 
     /// When [`Coordinator::handle_timer`] is due at the latest, in milliseconds of the monotonic clock.
@@ -214,7 +223,10 @@ impl Coordinator {
         let oldest = oldest.map(|arrived| arrived + self.settings.change_wait_ms);
         let pauses = self.members.links().filter_map(|(_, link)| link.paused_until_ms);
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
-        [round, oldest, self.catch_ups.next_deadline_ms(), restoration].into_iter().flatten().chain(pauses).min()
+        let membership = self.membership.as_ref().map(AskedFor::deadline_ms);
+        let in_sync = self.next_in_sync_timer_ms();
+        let timers = [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync];
+        timers.into_iter().flatten().chain(pauses).min()
     }
 
     /// What the driver is to do, in order.
@@ -254,6 +266,7 @@ impl Coordinator {
             Some(Party::Unknown) | None => {}
         }
         self.retry_reads(session);
+        self.start_round();
     }
 
     /// All records up to `through` are durable.
@@ -267,10 +280,7 @@ impl Coordinator {
                         self.mandate = Mandate::Opening;
                     }
                 }
-                Then::ViewInForce { view, member } => {
-                    self.state.view = view;
-                    self.welcome_registered(&member);
-                }
+                Then::ViewInForce { view, then } => self.use_view(*view, then),
                 Then::Decided(decision, sequence) => self.tell_decision(*decision, sequence),
             }
         }
@@ -280,8 +290,13 @@ impl Coordinator {
     pub fn handle_timer(&mut self, now: Now) {
         self.now = now;
         self.close_late_vote();
-        self.members.end_pauses(now.monotonic_ms);
+        for member in self.members.end_pauses(now.monotonic_ms) {
+            self.settle(&member);
+        }
+        self.drop_those_who_do_not_confirm();
+        self.give_up_late_membership();
         self.give_up_late_reads();
+        self.begin_paced_reads();
         self.hurry_restoration();
         self.refuse_those_who_waited_too_long();
         self.state.answers.expire(now.monotonic_ms, self.settings.answer_retention_ms);

@@ -75,6 +75,7 @@ impl Coordinator {
                     self.tell(session, ToAppServer::Told { request, answer });
                 }
             }
+            FromAppServer::ChangeMembers { request, change } => self.ask_to_change_members(session, request, change),
             FromAppServer::Lab { request, action } => {
                 let refused = self.lab(action);
                 self.tell(session, ToAppServer::Done { request, refused });

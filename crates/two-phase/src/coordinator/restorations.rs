@@ -1,10 +1,11 @@
 //! Runs restores: one at a time, asked for by app-servers, over the connections that rounds use.
 
+use super::members::Place;
 use super::{Coordinator, CoordinatorEffect, Mandate, SessionId};
 use crate::restoration::{Ask, Known, Restoration};
 use protocol::{
-    ClusterEvent, HolderAnswer, HolderId, MemberId, NotCompared, Phase, RequestId, RestorationId, RestorationReport,
-    ToAppServer, ToReplicator,
+    ClusterEvent, HolderAnswer, HolderId, NotCompared, Phase, RequestId, RestorationId, RestorationReport, ToAppServer,
+    ToReplicator,
 };
 
 impl Coordinator {
@@ -29,8 +30,8 @@ impl Coordinator {
         let starts = refused.is_none();
         self.tell(session, ToAppServer::Done { request, refused });
         if starts {
-            let registered: Vec<_> = self.state.view.members.iter().map(|member| member.id.clone()).collect();
-            let (holders, not_compared) = self.holders(&registered);
+            let registered: Vec<_> = self.state.view.voters().map(|member| member.id.clone()).collect();
+            let (holders, not_compared) = self.holders();
             let (restoration, asks) = Restoration::start(
                 id,
                 dry_run,
@@ -46,12 +47,12 @@ impl Coordinator {
     }
 
     /// Everybody whose copy can be compared, and why the others' cannot.
-    fn holders(&self, registered: &[MemberId]) -> (Vec<HolderId>, Vec<NotCompared>) {
+    fn holders(&self) -> (Vec<HolderId>, Vec<NotCompared>) {
         let (mut holders, mut not_compared) = (Vec::new(), Vec::new());
-        for member in registered {
-            let holder = HolderId::Replicator(member.clone());
-            match self.members.link(member) {
-                Some(link) if link.level => holders.push(holder),
+        for member in &self.state.view.members {
+            let holder = HolderId::Replicator(member.id.clone());
+            match self.members.link(&member.id) {
+                Some(link) if matches!(link.place, Place::Level | Place::Following) => holders.push(holder),
                 Some(_) => not_compared.push(NotCompared { holder, reason: "it is being brought level".to_owned() }),
                 None => not_compared.push(NotCompared { holder, reason: "it is not connected".to_owned() }),
             }

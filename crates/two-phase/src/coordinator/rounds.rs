@@ -5,8 +5,9 @@ use super::waiting::{Formed, Queued};
 use super::{Coordinator, CoordinatorRecord, DecidedChange, Decision, LoggedDecision, Mandate, SessionId, Then};
 use crate::LogSequence;
 use protocol::{
-    ClusterEvent, CommitRule, CommittedAnswer, CommittedChange, CommittedRound, MemberId, Outcome, Parent, Participant,
-    Prepare, Refusal, RoundId, SubmissionAnswer, ToAppServer, ToReplicator, Vote, VoteReport,
+    ClusterEvent, CommitPolicy, CommitRule, CommittedAnswer, CommittedChange, CommittedRound, MemberId, MemberState,
+    Outcome, Parent, Participant, Prepare, Refusal, RoundId, SubmissionAnswer, ToAppServer, ToReplicator, View, Vote,
+    VoteReport,
 };
 use std::collections::HashMap;
 
@@ -22,18 +23,37 @@ impl Coordinator {
             }
             Mandate::Taking => return Some("the coordinator is starting".to_owned()),
             Mandate::Opening => {
-                let (accepted, majority) = (self.members.accepted().len(), self.state.view.majority());
+                let (accepted, majority) = (self.members.accepted(&self.state.view).len(), self.state.view.majority());
                 return Some(format!(
                     "{accepted} of the {majority} replicators that are needed have accepted this coordinator"
                 ));
             }
             Mandate::Open => {}
         }
-        let obstacles: Vec<_> = self.state.view.members.iter().filter_map(|member| self.obstacle(&member.id)).collect();
-        (!obstacles.is_empty()).then(|| obstacles.join("; "))
+        let obstacles: Vec<_> = self.needed().filter_map(|member| self.obstacle(member)).collect();
+        if obstacles.is_empty() {
+            return None;
+        }
+        let View { min_in_sync, policy, .. } = self.state.view;
+        let needed = match policy {
+            CommitPolicy::All => "every replicator is needed".to_owned(),
+            CommitPolicy::InSync => format!("at least {min_in_sync} replicators are needed"),
+        };
+        Some(format!("{needed}: {}", obstacles.join("; ")))
     }
 
-    fn obstacle(&self, member: &MemberId) -> Option<String> {
+    /// The members without whom no round can be run.
+    fn needed(&self) -> impl Iterator<Item = &MemberId> {
+        let all = self.state.view.policy == CommitPolicy::All;
+        self.state
+            .view
+            .voters()
+            .filter(move |member| all || member.state == MemberState::InSync)
+            .map(|member| &member.id)
+    }
+
+    /// Why a member cannot take part in a round now, as a clause with its name; none if it can.
+    pub(super) fn obstacle(&self, member: &MemberId) -> Option<String> {
         match self.members.link(member) {
             None => Some(format!("{member} is not connected")),
             Some(link) => link.obstacle(self.now.monotonic_ms).map(|obstacle| format!("{member} {obstacle}")),
@@ -42,13 +62,13 @@ impl Coordinator {
 
     /// Whether a round can be run now: what [`Coordinator::why_no_round`] says, without the words.
     fn can_run_round(&self) -> bool {
-        self.mandate == Mandate::Open
-            && self.state.view.members.iter().all(|member| self.obstacle(&member.id).is_none())
+        self.mandate == Mandate::Open && self.needed().all(|member| self.obstacle(member).is_none())
     }
 
-    /// Starts the next round, if there is something for it and it can be run. Everything that waits goes into it.
+    /// Starts the next round, if there is something for it and it can be run. Everything that waits goes into it. Before that, and
+    /// only here, the in-sync set is looked after.
     pub(super) fn start_round(&mut self) {
-        while self.round.is_none() && !self.waiting.is_empty() && self.can_run_round() {
+        while self.round.is_none() && !self.settle_in_sync_set() && !self.waiting.is_empty() && self.can_run_round() {
             let Formed { members, refused, done } =
                 self.waiting.form(&self.state.manifest, &self.state.answers, &self.settings);
             for (queued, refusal) in refused {
@@ -136,6 +156,9 @@ impl Coordinator {
         let silent = round.close(self.settings.vote_timeout_ms);
         let reason = format!("it did not vote within {} ms", self.settings.vote_timeout_ms);
         // Whoever is silent must introduce itself again, so that what it holds is known; the next round does without it.
+        for member in &silent {
+            self.members.attendance_mut(member).was_slow();
+        }
         let sessions: Vec<_> = silent.iter().filter_map(|member| self.drop_member(member, &reason)).collect();
         self.conclude_vote();
         for session in sessions {
@@ -181,7 +204,7 @@ impl Coordinator {
 
     /// The decision is durable: everybody is told, and the next round begins.
     pub(super) fn tell_decision(&mut self, decision: Decision, sequence: LogSequence) {
-        let logged = LoggedDecision::from_log(&decision, sequence);
+        let logged = LoggedDecision::from_log(&decision);
         let round = self.round.take().expect("a decision is made for the round in flight, which ends only here");
         let id = decision.round;
         let answers: HashMap<_, _> =
@@ -194,6 +217,10 @@ impl Coordinator {
         self.happened(ClusterEvent::RoundCommitted { round: id, version: committed.version });
         let sessions = self.sessions_to_tell(&round);
         self.say_to_all(sessions, logged.commit_message());
+        let absent = self.followers_without(&round);
+        if !absent.is_empty() {
+            self.say_to_all(absent, ToReplicator::Committed(committed.clone()));
+        }
         let followers = self.app_servers.following();
         self.tell_all(followers, ToAppServer::Committed(committed));
         self.answer_committed(round, &answers);
@@ -216,6 +243,7 @@ impl Coordinator {
         self.happened(ClusterEvent::RoundAborted { round: id, reason: reason.clone() });
         self.say_to_all(sessions, ToReplicator::Abort { round: id });
         for (member, detail) in unable {
+            self.members.attendance_mut(&member).was_slow();
             if let Some(link) = self.members.link_mut(&member) {
                 link.paused_until_ms = Some(self.now.monotonic_ms + self.settings.pause_after_refusal_ms);
                 link.detail = Some(detail);
@@ -238,6 +266,12 @@ impl Coordinator {
     fn sessions_to_tell(&self, round: &Round) -> Vec<SessionId> {
         let links = round.participants.iter().filter_map(|participant| self.members.link(&participant.id));
         links.filter(|link| link.accepted).map(|link| link.session).collect()
+    }
+
+    /// Members that are told of every round, and did not take part in this one.
+    fn followers_without(&self, round: &Round) -> Vec<SessionId> {
+        let links = self.members.links().filter(|(id, link)| link.follows() && !round.has_participant(id));
+        links.map(|(_, link)| link.session).collect()
     }
 
     /// Changes that found no round in time are refused. They are in no round, and never will be. Only a coordinator that is sure

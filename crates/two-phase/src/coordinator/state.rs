@@ -48,8 +48,8 @@ pub struct CoordinatorHeader {
     pub root: SetDigest,
     /// The newest committed round.
     pub last_decision: RoundId,
-    /// The mark below which decisions are forgotten.
-    pub forgotten_through: RoundId,
+    /// Decisions that somebody may still ask for.
+    pub retained: RetainedDecisions,
 }
 
 /// A record that cannot follow the state: the log is not one that this program wrote.
@@ -105,7 +105,7 @@ impl CoordinatorState {
             version: header.version,
             manifest,
             last_decision: header.last_decision,
-            retained: RetainedDecisions::after(header.forgotten_through),
+            retained: header.retained,
             answers: Answers::default(),
         }
     }
@@ -121,7 +121,7 @@ impl CoordinatorState {
             version: self.version,
             root: self.manifest.root(),
             last_decision: self.last_decision,
-            forgotten_through: self.retained.forgotten_through(),
+            retained: self.retained.clone(),
         }
     }
 
@@ -150,7 +150,7 @@ impl CoordinatorState {
                 if decision.version > self.version {
                     self.advance(&decision, sequence)?;
                 }
-                self.retained.push(LoggedDecision::from_log(&decision, sequence));
+                self.retained.push(LoggedDecision::from_log(&decision));
                 self.answers.remember(decision, sequence, monotonic_ms);
             }
         }

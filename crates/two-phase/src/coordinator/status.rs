@@ -1,7 +1,8 @@
 //! What people are shown of the cluster.
 
+use super::members::{MemberLink, Place};
 use super::{Coordinator, SessionId};
-use protocol::{ClusterStatus, Member, MemberState, MemberStatus};
+use protocol::{ClusterStatus, Member, MemberId, MemberRole, MemberState, MemberStatus};
 
 impl Coordinator {
     /// The cluster, as this coordinator sees it.
@@ -31,25 +32,42 @@ impl Coordinator {
 
     fn member_status(&self, member: &Member) -> MemberStatus {
         let memory = self.members.memory(&member.id);
-        let (state, version, detail) = match self.members.link(&member.id) {
-            Some(link) => {
-                let state = if link.level { MemberState::InSync } else { MemberState::CatchingUp };
-                (state, link.version, link.obstacle(self.now.monotonic_ms))
-            }
-            None => {
-                let reason = memory.and_then(|memory| memory.detail.clone());
-                (MemberState::Down, memory.map_or_else(Default::default, |memory| memory.version), reason)
-            }
+        let link = self.members.link(&member.id);
+        let observes = member.role == MemberRole::Observer;
+        let (state, version) = match link {
+            Some(link) if link.is_level() => (MemberState::InSync, link.version),
+            // An observer is never waited for: it is level when it follows.
+            Some(link) if observes && link.place == Place::Following => (MemberState::InSync, link.version),
+            Some(link) => (MemberState::CatchingUp, link.version),
+            None => (MemberState::Down, memory.map_or_else(Default::default, |memory| memory.version)),
         };
         MemberStatus {
             id: member.id.clone(),
+            role: member.role,
             state,
-            connected: state != MemberState::Down,
+            connected: link.is_some(),
             version,
             address: memory.and_then(|memory| memory.address.clone()),
             in_doubt_round: memory.and_then(|memory| memory.in_doubt),
             in_doubt_since_ms: memory.and_then(|memory| memory.in_doubt_since_unix_ms),
-            detail,
+            detail: match link {
+                Some(link) if state != MemberState::InSync || !observes => self.what_it_lacks(&member.id, link),
+                Some(_) => None,
+                None => memory.and_then(|memory| memory.detail.clone()),
+            },
+            catch_up: link.and_then(|link| self.catch_ups.progress(link.session)),
+            last_seen_ms: memory.and_then(|memory| memory.last_seen_unix_ms),
         }
+    }
+
+    fn what_it_lacks(&self, member: &MemberId, link: &MemberLink) -> Option<String> {
+        let wait_ms = self.members.attendance(member).may_return_from_ms().saturating_sub(self.now.monotonic_ms);
+        if link.place == Place::Following && wait_ms > 0 {
+            return Some(format!(
+                "was left out because it did not keep up, and may come in again in {} s",
+                wait_ms.div_ceil(1_000)
+            ));
+        }
+        link.obstacle(self.now.monotonic_ms)
     }
 }

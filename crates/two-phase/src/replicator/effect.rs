@@ -4,7 +4,7 @@ use super::ReplicatorRecord;
 use crate::{LogSequence, SyncWhen};
 use catalogue::BookPath;
 use protocol::{
-    CatchUpId, Change, Content, FetchedFile, HealResult, HolderRequest, Repair, RequestId, ToCoordinator, Version,
+    Action, CatchUpId, Content, FetchedFile, HealResult, HolderRequest, Repair, RequestId, ToCoordinator, Version,
     WantedFile,
 };
 
@@ -26,8 +26,13 @@ pub enum ReplicatorEffect {
     WriteFiles {
         /// The version that the changes made.
         version: Version,
-        /// The changes.
-        changes: Vec<Change>,
+        /// The files.
+        files: Vec<FileChange>,
+    },
+    /// This replicator is no longer a member: end the process, and do not start it again.
+    Stop {
+        /// Why, for people.
+        reason: String,
     },
     /// End the connection and dial again.
     Disconnect {
@@ -72,13 +77,19 @@ pub enum ReplicatorEffect {
     },
 }
 
-impl ReplicatorEffect {
-    /// The content that a change writes; none for a delete.
+/// What a committed round leaves of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: BookPath,
+    /// Its bytes; none after a delete.
+    pub content: Option<Content>,
+}
+
+impl FileChange {
+    /// What an action leaves of its file.
     #[must_use]
-    pub fn content_of(change: &Change) -> Option<Content> {
-        match &change.action {
-            protocol::Action::Put { content, .. } => Some(content.clone()),
-            protocol::Action::Delete => None,
-        }
+    pub fn of(path: BookPath, action: &Action) -> Self {
+        Self { path, content: action.content().cloned() }
     }
 }

@@ -12,11 +12,12 @@
 //! in that order, and decides nothing.
 
 mod effect;
+mod following;
 mod record;
 mod state;
 mod voting;
 
-pub use effect::ReplicatorEffect;
+pub use effect::{FileChange, ReplicatorEffect};
 pub use record::ReplicatorRecord;
 pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
 pub use voting::Capacity;
@@ -118,9 +119,8 @@ impl Replicator {
             prepared_sequence = None;
         }
         let mut replicator = Self::with_state(identity, state, prepared_sequence, last);
-        let writes = redo
-            .into_iter()
-            .map(|CommittedFiles { version, changes }| ReplicatorEffect::WriteFiles { version, changes });
+        let writes =
+            redo.into_iter().map(|CommittedFiles { version, files }| ReplicatorEffect::WriteFiles { version, files });
         replicator.effects.extend(writes);
         if found == LogFound::TornTail && replicator.state.standing == Standing::Trusted {
             replicator.append(ReplicatorRecord::Unconfirmed, SyncWhen::Now, Then::Nothing);
@@ -246,8 +246,8 @@ impl Replicator {
                     self.send(ToCoordinator::Vote { round, vote, credit_bytes });
                 }
                 Then::Conclude(files, acknowledge) => {
-                    if let Some(CommittedFiles { version, changes }) = files {
-                        self.effects.push(ReplicatorEffect::WriteFiles { version, changes });
+                    if let Some(CommittedFiles { version, files }) = files {
+                        self.effects.push(ReplicatorEffect::WriteFiles { version, files });
                     }
                     self.send(acknowledge);
                 }
@@ -271,6 +271,7 @@ impl Replicator {
                 });
             }
             (_, ToReplicator::Refuse { reason }) => self.disconnect(reason),
+            (_, ToReplicator::Removed { reason }) => self.effects.push(ReplicatorEffect::Stop { reason }),
             (Admission::Newer, ToReplicator::Welcome { cluster, .. }) => self.accept_epoch(epoch, coordinator, cluster),
             (Admission::Newer, _) => {
                 self.disconnect(format!("a coordinator of epoch {epoch} spoke before its welcome"))
@@ -295,7 +296,7 @@ impl Replicator {
         let current = |learner: &&Learner| learner.catch_up() == catch_up && learner.is_complete();
         let learner = self.learner.as_ref().filter(current)?;
         let mut state = self.state.clone();
-        state.install(learner.target(), learner.manifest().clone());
+        state.install(learner.reached(), learner.manifest().clone());
         Some(state)
     }
 
@@ -304,10 +305,13 @@ impl Replicator {
         self.state = state;
         self.prepared_sequence = None;
         let learner = self.learner.take_if(|learner| learner.catch_up() == catch_up);
-        if learner.is_some() {
+        if let Some(learner) = learner {
             self.distrusted.clear();
             let (version, root) = (self.state.version, self.state.manifest.root());
             self.send(ToCoordinator::CatchUp(protocol::FromLearner::CaughtUp { catch_up, version, root }));
+            for round in learner.into_later() {
+                self.follow(round);
+            }
         }
     }
 
@@ -329,6 +333,7 @@ impl Replicator {
             ToReplicator::Prepare(prepare) => self.handle_prepare(prepare),
             ToReplicator::Commit { round } => self.conclude(round, Outcome::Committed),
             ToReplicator::Abort { round } => self.conclude(round, Outcome::Aborted),
+            ToReplicator::Committed(round) => self.handle_committed(round),
             ToReplicator::CatchUp(ToLearner::Compare { catch_up, target }) => self.begin_catch_up(catch_up, target),
             ToReplicator::CatchUp(message) => {
                 if let Some(catch_up) = self.learner.as_ref().map(Learner::catch_up) {
@@ -340,7 +345,9 @@ impl Replicator {
             }
             ToReplicator::Files(request) => self.effects.push(ReplicatorEffect::Inspect(request)),
             ToReplicator::VoteAbortNext { reason } => self.vote_abort_next = Some(reason),
-            ToReplicator::Refuse { .. } => unreachable!("a refusal is handled for every admission"),
+            ToReplicator::Refuse { .. } | ToReplicator::Removed { .. } => {
+                unreachable!("whoever is not let in is told so under any epoch that is not refused")
+            }
         }
     }
 
@@ -446,6 +453,7 @@ impl Replicator {
             LearnerStep::Say(message) => self.send(ToCoordinator::CatchUp(message)),
             LearnerStep::FindMissing(files) => self.effects.push(ReplicatorEffect::FindMissing { catch_up, files }),
             LearnerStep::Store(files) => self.effects.push(ReplicatorEffect::StoreFetched { catch_up, files }),
+            LearnerStep::Write(round) => self.write_on_top(&round),
             LearnerStep::Install { removed } => self.effects.push(ReplicatorEffect::Install { catch_up, removed }),
             LearnerStep::Restart { reason } => self.disconnect(reason),
         }

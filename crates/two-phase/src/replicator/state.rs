@@ -3,9 +3,9 @@
 //! Live running and recovery both go through [`ReplicatorState::apply`], so that what is rebuilt after a crash is what was
 //! there before it.
 
-use super::ReplicatorRecord;
-use crate::{Fence, Manifest};
-use protocol::{CatchUpTarget, Change, ClusterId, Prepare, RoundId, SetDigest, Standing, Version};
+use super::{FileChange, ReplicatorRecord};
+use crate::{Fence, Manifest, committed_record};
+use protocol::{CatchUpTarget, ClusterId, CommittedRound, Prepare, RoundId, SetDigest, Standing, Version};
 use serde::{Deserialize, Serialize};
 
 /// The state of a replicator.
@@ -32,8 +32,8 @@ pub struct ReplicatorState {
 pub struct CommittedFiles {
     /// The version that it made.
     pub version: Version,
-    /// The changes.
-    pub changes: Vec<Change>,
+    /// The files.
+    pub files: Vec<FileChange>,
 }
 
 /// The state without its manifest and its prepared round, as a checkpoint keeps it.
@@ -114,6 +114,11 @@ impl ReplicatorState {
                 self.prepared.take_if(|prepare| prepare.round == *round);
                 self.settled = self.settled.max(*round);
             }
+            // One that does not come next was read again behind a checkpoint that covers it.
+            ReplicatorRecord::Followed(round) if round.version == self.version.next() => {
+                return Some(self.follow(round));
+            }
+            ReplicatorRecord::Followed(_) => {}
             ReplicatorRecord::Lost => {
                 let (cluster, fence) = (self.cluster, self.fence);
                 *self = Self { cluster, fence, ..Self::empty() };
@@ -137,6 +142,17 @@ impl ReplicatorState {
         let version = prepare.version();
         self.manifest.apply(&prepare.changes, version);
         self.version = version;
-        CommittedFiles { version, changes: prepare.changes }
+        let files = prepare.changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect();
+        CommittedFiles { version, files }
+    }
+
+    fn follow(&mut self, round: &CommittedRound) -> CommittedFiles {
+        for change in &round.changes {
+            self.manifest.set(change.path, committed_record(change, round.version));
+        }
+        self.version = round.version;
+        self.settled = self.settled.max(round.round);
+        let files = round.changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect();
+        CommittedFiles { version: round.version, files }
     }
 }

@@ -105,8 +105,8 @@ impl Everybody {
                 ReplicatorEffect::Append { sync: SyncWhen::Now, .. } => queue.extend(replica.durable()),
                 ReplicatorEffect::Append { sync: SyncWhen::Soon, .. } => {}
                 ReplicatorEffect::Send(message) => self.say(number, message),
-                ReplicatorEffect::WriteFiles { changes, .. } => {
-                    disk.extend(changes.iter().filter_map(|one| Some((one.path, ReplicatorEffect::content_of(one)?))));
+                ReplicatorEffect::WriteFiles { files, .. } => {
+                    disk.extend(files.into_iter().filter_map(|one| Some((one.path, one.content?))));
                 }
                 ReplicatorEffect::FindMissing { catch_up, files } => {
                     let missing = files.into_iter().filter(|wanted| !disk.contains_key(&wanted.path)).collect();

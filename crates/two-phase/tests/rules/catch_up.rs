@@ -1,18 +1,22 @@
 //! The coordinator's side of a catch-up: it leads whoever is behind, and fetches bytes from those who are level.
 
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, all_needed};
 use crate::spoken::{said, without_events};
 use crate::values::{digest, file, path, put};
 use protocol::{
-    CatchUpId, CatchUpTarget, FetchedFile, FromLearner, HolderAnswer, HolderRequest, ReplicatorHello, RequestId,
-    ToCoordinator, ToLearner, ToReplicator, Version, WantedFile,
+    CatchUpId, CatchUpTarget, FetchedFile, FromAppServer, FromLearner, HolderAnswer, HolderRequest, ReplicatorHello,
+    RequestId, ToAppServer, ToCoordinator, ToLearner, ToReplicator, Version, WantedFile,
 };
 use two_phase::Manifest;
-use two_phase::coordinator::CoordinatorEffect;
+use two_phase::coordinator::{CoordinatorEffect, CoordinatorSettings};
 
 /// Three members, of which the third lacks the newest of three rounds.
 fn behind() -> (Cluster, Manifest) {
-    let mut cluster = Cluster::level(3);
+    behind_with(all_needed())
+}
+
+fn behind_with(settings: CoordinatorSettings) -> (Cluster, Manifest) {
+    let mut cluster = Cluster::level_with(3, settings);
     cluster.commit(vec![put("a", 1, "Emma")]);
     cluster.commit(vec![put("b", 2, "Persuasion")]);
     let known = cluster.core.state().manifest.clone();
@@ -39,7 +43,11 @@ const FIRST: CatchUpId = CatchUpId(1 << 32);
 
 /// The learner asks for a file; replicator 1 is asked for it.
 fn fetching() -> Cluster {
-    let (mut cluster, known) = behind();
+    fetching_with(all_needed())
+}
+
+fn fetching_with(settings: CoordinatorSettings) -> Cluster {
+    let (mut cluster, known) = behind_with(settings);
     cluster.accept_epoch(3);
     let sums = known.sums();
     cluster.replicator_says(3, ToCoordinator::CatchUp(FromLearner::Buckets { catch_up: FIRST, sums }));
@@ -50,7 +58,7 @@ fn fetching() -> Cluster {
 }
 
 fn fetch(cluster: &mut Cluster) -> Vec<CoordinatorEffect> {
-    let fetch = FromLearner::Fetch { catch_up: FIRST, files: vec![wanted()] };
+    let fetch = FromLearner::Fetch { catch_up: FIRST, files: vec![wanted()], left: 0 };
     cluster.replicator_says(3, ToCoordinator::CatchUp(fetch))
 }
 
@@ -60,8 +68,11 @@ fn numbered(request: u64) -> RequestId {
 }
 
 fn read(request: u64) -> ToReplicator {
-    let request = numbered(request);
-    ToReplicator::Files(HolderRequest::ReadFiles { request, files: vec![wanted()], anywhere: true })
+    ToReplicator::Files(question(request))
+}
+
+fn question(request: u64) -> HolderRequest {
+    HolderRequest::ReadFiles { request: numbered(request), files: vec![wanted()], anywhere: true }
 }
 
 fn give(cluster: &mut Cluster, source: u8, request: u64, found: bool) -> Vec<CoordinatorEffect> {
@@ -71,10 +82,16 @@ fn give(cluster: &mut Cluster, source: u8, request: u64, found: bool) -> Vec<Coo
     cluster.replicator_says(source, ToCoordinator::Files(answer))
 }
 
+fn app_server_gives(cluster: &mut Cluster, request: u64, found: bool) -> Vec<CoordinatorEffect> {
+    let content = found.then(|| file(3, "Sanditon"));
+    let files = vec![FetchedFile { wanted: wanted(), content }];
+    cluster.app_server_says(FromAppServer::Files(HolderAnswer::FilesRead { request: numbered(request), files }))
+}
+
 fn files(cluster: &Cluster, found: bool) -> CoordinatorEffect {
     let content = found.then(|| file(3, "Sanditon"));
     let files = vec![FetchedFile { wanted: wanted(), content }];
-    cluster.say(&[3], ToReplicator::CatchUp(ToLearner::Files { catch_up: FIRST, files }))
+    cluster.say(&[3], ToReplicator::CatchUp(ToLearner::Files { catch_up: FIRST, files, exhaustive: true }))
 }
 
 #[test]
@@ -118,9 +135,52 @@ fn source_that_lacks_the_bytes_is_followed_by_the_next_one() {
 fn learner_is_told_when_nobody_has_the_bytes() {
     let mut cluster = fetching();
     give(&mut cluster, 1, 0, false);
+    assert_eq!(give(&mut cluster, 2, 1, false), [cluster.tell(ToAppServer::Files(question(2)))], "the last resort");
+    assert_eq!(app_server_gives(&mut cluster, 2, false), [files(&cluster, false)]);
+}
+
+#[test]
+fn bytes_that_no_replicator_has_come_from_an_app_server() {
+    let mut cluster = fetching();
+    give(&mut cluster, 1, 0, false);
+    give(&mut cluster, 2, 1, false);
+    assert_eq!(app_server_gives(&mut cluster, 2, true), [files(&cluster, true)]);
+}
+
+#[test]
+fn as_long_as_somebody_has_not_answered_nobody_knows_that_the_bytes_are_nowhere() {
+    let mut cluster = fetching();
+    give(&mut cluster, 1, 0, false);
     let failed = HolderAnswer::Failed { request: numbered(1), reason: "the disk is on fire".to_owned() };
-    let effects = cluster.replicator_says(2, ToCoordinator::Files(failed));
-    assert_eq!(effects, [files(&cluster, false)]);
+    cluster.replicator_says(2, ToCoordinator::Files(failed));
+    let effects = app_server_gives(&mut cluster, 2, false);
+    let [ToReplicator::CatchUp(ToLearner::Files { exhaustive, .. })] = said(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(!exhaustive);
+}
+
+#[test]
+fn learners_are_sent_no_more_bytes_a_second_than_is_set() {
+    let size = file(3, "Sanditon").size();
+    let settings = CoordinatorSettings { catch_up_bytes_per_second: size, ..all_needed() };
+    let mut cluster = fetching_with(settings);
+    give(&mut cluster, 1, 0, true);
+    assert_eq!(fetch(&mut cluster), [], "the bytes of the first file are not paid for");
+    assert_eq!(cluster.core.next_timer_ms(), Some(cluster.now.monotonic_ms + 1_000));
+    assert_eq!(cluster.after_ms(999), []);
+    assert_eq!(cluster.after_ms(1), [cluster.say(&[1], read(1))]);
+}
+
+#[test]
+fn progress_of_a_catch_up_is_shown() {
+    let mut cluster = fetching();
+    let progress = |cluster: &Cluster| cluster.core.status().members[2].catch_up.unwrap();
+    assert_eq!((progress(&cluster).files_sent, progress(&cluster).files_left), (0, 1));
+    give(&mut cluster, 1, 0, true);
+    let size = file(3, "Sanditon").size();
+    assert_eq!((progress(&cluster).files_sent, progress(&cluster).files_left), (1, 0));
+    assert_eq!((progress(&cluster).bytes_sent, progress(&cluster).to), (size, Version(3)));
 }
 
 #[test]
@@ -149,7 +209,7 @@ fn learner_waits_while_nobody_is_level_and_goes_on_when_somebody_is() {
     let effects = fetch(&mut cluster);
     assert_eq!(said(&effects), Vec::<&ToReplicator>::new());
     let effects = cluster.join(2);
-    assert!(said(&effects).contains(&&read(1)), "{effects:?}");
+    assert!(said(&effects).contains(&&read(2)), "{effects:?}");
 }
 
 #[test]
@@ -160,7 +220,7 @@ fn learner_takes_part_only_when_it_has_confirmed_the_committed_state() {
     let caught_up = FromLearner::CaughtUp { catch_up: FIRST, version, root };
     let effects = without_events(cluster.replicator_says(3, ToCoordinator::CatchUp(caught_up)));
     assert_eq!(effects, [cluster.say(&[3], ToReplicator::Confirm { version, root })]);
-    assert_eq!(cluster.core.why_no_round().unwrap(), "replicator-3 is being brought level");
+    assert_eq!(cluster.core.why_no_round().unwrap(), "every replicator is needed: replicator-3 is being brought level");
     cluster.acknowledge(3);
     assert_eq!(cluster.core.why_no_round(), None);
 }
@@ -183,7 +243,7 @@ fn messages_of_an_earlier_catch_up_are_not_heard() {
     let catch_up = CatchUpId(9);
     let late = [
         FromLearner::Buckets { catch_up, sums: known.sums() },
-        FromLearner::Fetch { catch_up, files: vec![wanted()] },
+        FromLearner::Fetch { catch_up, files: vec![wanted()], left: 0 },
         FromLearner::CaughtUp { catch_up, version, root },
     ];
     for message in late {

@@ -1,7 +1,7 @@
 //! DurableVote: a vote, and every other word of a replicator, leaves only when the record that it rests on is durable.
 
 use crate::replica::{Replica, said};
-use crate::values::{cluster, coordinator, put, round};
+use crate::values::{cluster, coordinator, file_changes, put, round};
 use protocol::{Epoch, PreparedRound, ToCoordinator, ToReplicator, ViewNumber, Vote};
 use two_phase::replicator::{Capacity, ReplicatorEffect, ReplicatorRecord};
 use two_phase::{LogSequence, SyncWhen};
@@ -73,7 +73,7 @@ fn files_and_acknowledgement_wait_for_the_commit_record_which_may_share_a_sync()
         replica.hear(ToReplicator::Commit { round: round(1, 1) }),
         [ReplicatorEffect::Append { sequence: LogSequence(2), record, sync: SyncWhen::Soon }]
     );
-    let write = ReplicatorEffect::WriteFiles { version: prepare.version(), changes: prepare.changes };
+    let write = ReplicatorEffect::WriteFiles { version: prepare.version(), files: file_changes(&prepare.changes) };
     assert_eq!(replica.durable(), [write, replica.acknowledgement()]);
 }
 

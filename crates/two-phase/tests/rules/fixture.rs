@@ -33,7 +33,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A coordinator of a new cluster whose epoch is not durable yet.
     pub(crate) fn starting(members: u8) -> Self {
-        Self::starting_with(members, CoordinatorSettings { lab: true, ..CoordinatorSettings::default() })
+        Self::starting_with(members, CoordinatorSettings { lab: true, ..all_needed() })
     }
 
     pub(crate) fn starting_with(members: u8, settings: CoordinatorSettings) -> Self {
@@ -47,13 +47,31 @@ impl Cluster {
 
     /// A cluster whose members all take part, with one app-server that follows.
     pub(crate) fn level(members: u8) -> Self {
-        Self::level_with(members, CoordinatorSettings { lab: true, ..CoordinatorSettings::default() })
+        Self::level_with(members, CoordinatorSettings { lab: true, ..all_needed() })
     }
 
     pub(crate) fn level_with(members: u8, settings: CoordinatorSettings) -> Self {
         let mut cluster = Self::starting_with(members, settings);
         cluster.everybody_joins();
         cluster
+    }
+
+    /// A cluster that goes on without members that are missing.
+    pub(crate) fn level_in_sync(members: u8) -> Self {
+        let mut cluster = Self::starting(members);
+        cluster.use_policy(CommitPolicy::InSync);
+        cluster.everybody_joins();
+        // Long enough that one that leaves now is not taken for one that comes and goes.
+        cluster.after_ms(5_000);
+        cluster
+    }
+
+    /// Starts it anew, with this policy in its first view.
+    pub(crate) fn use_policy(&mut self, policy: CommitPolicy) {
+        self.settings.policy = policy;
+        self.first_view.policy = policy;
+        let state = CoordinatorState::new(cluster(), self.first_view.clone());
+        self.core = Coordinator::start(identity(1), self.settings.clone(), state, LogSequence::ZERO, self.now);
     }
 
     pub(crate) fn everybody_joins(&mut self) {
@@ -163,7 +181,8 @@ impl Cluster {
     pub(crate) fn join(&mut self, number: u8) -> Vec<CoordinatorEffect> {
         let hello = self.hello(number);
         let greeted = self.connect(number, hello);
-        [greeted, self.durable(), self.accept_epoch(number), self.acknowledge(number)].concat()
+        let accepted = [greeted, self.durable(), self.accept_epoch(number), self.acknowledge(number)].concat();
+        [accepted, self.durable()].concat()
     }
 
     pub(crate) fn acknowledge(&mut self, number: u8) -> Vec<CoordinatorEffect> {
@@ -280,6 +299,11 @@ impl Cluster {
     fn envelope<M>(&self, message: M) -> FromCoordinator<M> {
         FromCoordinator { epoch: self.core.epoch(), coordinator: self.core.coordinator(), message }
     }
+}
+
+/// Settings by which a round needs every member.
+pub(crate) fn all_needed() -> CoordinatorSettings {
+    CoordinatorSettings { policy: CommitPolicy::All, ..CoordinatorSettings::default() }
 }
 
 fn identity(start: u8) -> CoordinatorIdentity {

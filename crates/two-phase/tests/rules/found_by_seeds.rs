@@ -1,6 +1,6 @@
 //! What the simulator found in runs of many steps, each cut down to the few that matter.
 
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, all_needed};
 use crate::replica::{Replica, follower, follower_hears, said};
 use crate::spoken::{answers, prepares, told};
 use crate::values::{coordinator, digest, file, mine, path, put, round};
@@ -103,7 +103,7 @@ fn coordinator_that_needs_recovery_lets_nobody_in_before_its_epoch_is_durable() 
 /// answer of one that was committed earlier is forgotten meanwhile.
 #[test]
 fn submission_is_known_again_although_the_answer_of_a_part_is_forgotten() {
-    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..all_needed() };
     let mut cluster = Cluster::level_with(2, settings);
     let (done, open) = (put("a", 1, "Emma"), put("b", 2, "Persuasion"));
     cluster.commit(vec![done.clone()]);

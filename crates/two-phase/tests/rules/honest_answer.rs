@@ -1,6 +1,6 @@
 //! HonestAnswer: "committed" only after the decision, "refused" or "aborted" only when it can never commit; otherwise nothing.
 
-use crate::fixture::{APP_SERVER, Cluster};
+use crate::fixture::{APP_SERVER, Cluster, all_needed};
 use crate::spoken::{answers, prepares, told};
 use crate::values::{coordinator, put, round};
 use protocol::{
@@ -99,7 +99,7 @@ fn change_is_not_refused_for_waiting_before_the_epoch_is_open() {
 
 #[test]
 fn full_queue_before_the_epoch_is_open_ends_the_connection_instead_of_refusing() {
-    let settings = CoordinatorSettings { queue_changes_max: 1, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { queue_changes_max: 1, ..all_needed() };
     let mut cluster = Cluster::level_with(3, settings);
     cluster.restart();
     cluster.durable();
@@ -131,7 +131,7 @@ fn followers_are_told_the_round_before_any_answer_to_its_changes() {
 
 #[test]
 fn change_that_waits_is_kept_when_the_app_server_that_sent_it_is_gone() {
-    let settings = CoordinatorSettings { vote_timeout_ms: 60_000, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { vote_timeout_ms: 60_000, ..all_needed() };
     let mut cluster = Cluster::level_with(2, settings);
     cluster.submit(1, vec![put("a", 1, "Emma")]);
     cluster.core.handle_disconnected(APP_SERVER, "the connection broke", cluster.now);

@@ -40,7 +40,7 @@ fn wanted(book: u8, title: &str) -> WantedFile {
 }
 
 fn fetched(wanted: WantedFile, content: Option<Content>) -> ToLearner {
-    ToLearner::Files { catch_up: CATCH_UP, files: vec![FetchedFile { wanted, content }] }
+    ToLearner::Files { catch_up: CATCH_UP, files: vec![FetchedFile { wanted, content }], exhaustive: false }
 }
 
 /// A replicator with book 1, which is to lose it and to get book 2.
@@ -91,7 +91,7 @@ fn files_are_fetched_stored_and_only_then_vouched_for() {
     assert_eq!(effects, [ReplicatorEffect::FindMissing { catch_up: CATCH_UP, files: files.clone() }]);
 
     replica.core.handle_missing(CATCH_UP, files.clone());
-    let fetch = FromLearner::Fetch { catch_up: CATCH_UP, files };
+    let fetch = FromLearner::Fetch { catch_up: CATCH_UP, files, left: 0 };
     assert_eq!(replica.take(), [ReplicatorEffect::Send(ToCoordinator::CatchUp(fetch))]);
 
     let content = Some(file(2, "Persuasion"));
@@ -146,7 +146,7 @@ fn messages_of_another_catch_up_are_not_heard() {
     let catch_up = CatchUpId(3);
     let late = [
         ToLearner::Entries { catch_up, buckets: Vec::new(), last: true },
-        ToLearner::Files { catch_up, files: Vec::new() },
+        ToLearner::Files { catch_up, files: Vec::new(), exhaustive: true },
     ];
     for message in late {
         assert_eq!(replica.hear(ToReplicator::CatchUp(message)), []);
@@ -192,9 +192,9 @@ fn learning_follower(meanwhile: &Change) -> (Follower, Manifest) {
     follower_hears(&mut follower, ToAppServer::CatchUp(entries(&target, &own)));
     let mut after = target.clone();
     after.apply(std::slice::from_ref(meanwhile), Version(3));
-    assert_eq!(follower_hears(&mut follower, committed(meanwhile, 3, &after)), [], "it waits for the catch-up");
     follower.handle_missing(CATCH_UP, vec![wanted(1, "Emma")]);
     follower.take_effects();
+    assert_eq!(follower_hears(&mut follower, committed(meanwhile, 3, &after)), [], "it waits for the catch-up");
     (follower, after)
 }
 

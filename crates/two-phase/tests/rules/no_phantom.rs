@@ -3,7 +3,7 @@
 use crate::fixture::Cluster;
 use crate::replica::Replica;
 use crate::spoken::{prepares, told};
-use crate::values::{path, put, round};
+use crate::values::{file_changes, path, put, round};
 use protocol::{
     AppServerHello, CatchUpId, FromAppServer, FromLearner, SetDigest, ToAppServer, ToLearner, ToReplicator, Version,
 };
@@ -34,7 +34,7 @@ fn restart_writes_the_files_of_committed_rounds_only() {
     replica.commit(1, vec![change.clone()]);
     replica.in_doubt(2, vec![put("b", 2, "Persuasion")]);
     let effects = replica.restart(LogFound::Whole);
-    assert_eq!(effects, [ReplicatorEffect::WriteFiles { version: Version(1), changes: vec![change] }]);
+    assert_eq!(effects, [ReplicatorEffect::WriteFiles { version: Version(1), files: file_changes(&[change]) }]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::fixture::Cluster;
 use crate::spoken::{prepares, said, told, without_events};
-use crate::values::{coordinator, incarnation, put};
+use crate::values::{coordinator, incarnation, member, put};
 use protocol::{
     AppServerHello, ClusterEvent, ClusterId, Epoch, FromAppServer, ReplicatorHello, ToAppServer, ToCoordinator,
     ToReplicator, Version,
@@ -92,11 +92,21 @@ fn replicator_of_another_cluster_is_refused_and_stops_nobody() {
 #[test]
 fn stranger_cannot_stop_a_coordinator_by_its_claims() {
     let mut cluster = restarted();
-    let hello = ReplicatorHello { version: Version(50), member: "stranger".parse().unwrap(), ..cluster.hello(1) };
+    let foreign = Some(ClusterId(incarnation(99).0));
+    let stranger = "stranger".parse().unwrap();
+    let hello = ReplicatorHello { version: Version(50), member: stranger, cluster: foreign, ..cluster.hello(1) };
     let effects = cluster.connect(1, hello);
     let [ToReplicator::Refuse { reason }] = said(&effects)[..] else { panic!("{effects:?}") };
     assert!(reason.contains("stranger"), "{reason}");
     assert_eq!(*cluster.core.mandate(), Mandate::Opening);
+}
+
+#[test]
+fn member_that_this_log_has_never_heard_of_is_a_witness_if_it_belongs_to_the_cluster() {
+    let mut cluster = restarted();
+    let hello = ReplicatorHello { version: Version(50), member: member(7), ..cluster.hello(1) };
+    cluster.connect(1, hello);
+    assert!(matches!(cluster.core.mandate(), Mandate::NeedsRecovery { reason } if reason.contains("replicator-7")));
 }
 
 #[test]

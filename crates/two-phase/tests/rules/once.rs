@@ -1,6 +1,6 @@
 //! Once: a change id is applied at most once and gets the first answer; the same id with another request is refused.
 
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, all_needed};
 use crate::spoken::{answers, prepares, records};
 use crate::values::{path, put, round};
 use protocol::{Change, CommittedAnswer, Refusal, SubmissionAnswer, Version};
@@ -131,7 +131,7 @@ fn changes_under_way_are_not_mixed_into_another_submission() {
 
 #[test]
 fn answers_are_kept_for_the_retention_time_and_no_longer() {
-    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..all_needed() };
     let mut cluster = Cluster::level_with(1, settings);
     let change = put("a", 1, "Emma");
     cluster.commit(vec![change.clone()]);

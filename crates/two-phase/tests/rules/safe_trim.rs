@@ -1,14 +1,12 @@
 //! SafeTrim: nothing is forgotten that somebody may still ask for.
 
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, all_needed};
 use crate::replica::Replica;
 use crate::spoken::{prepares, said};
 use crate::values::{incarnation, put, round};
 use protocol::{ClusterEvent, ReplicatorHello, RoundId, Standing, ToLearner, ToReplicator};
 use two_phase::LogSequence;
-use two_phase::coordinator::{
-    CoordinatorEffect, CoordinatorRecord, CoordinatorSettings, CoordinatorState, RetainedDecisions, Verdict,
-};
+use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord, CoordinatorSettings, CoordinatorState, Verdict};
 
 fn sequence_of_decision(cluster: &Cluster, decided: RoundId) -> LogSequence {
     let is_it = |record: &CoordinatorRecord| matches!(record, CoordinatorRecord::Decided(one) if one.round == decided);
@@ -58,23 +56,31 @@ fn word_of_a_torn_memory_does_not_make_a_decision_forgotten_before_it_is_confirm
 }
 
 #[test]
-fn log_keeps_a_decision_that_is_not_acknowledged_however_old_it_is() {
-    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..CoordinatorSettings::default() };
-    let mut cluster = Cluster::level_with(2, settings);
+fn checkpoint_keeps_a_decision_that_is_not_acknowledged_however_old_it_is() {
+    let mut cluster = Cluster::level_in_sync(3);
     let decided = cluster.decide(vec![put("a", 1, "Emma")]);
     cluster.acknowledge(1);
-    cluster.disconnect(2);
-    let needed = sequence_of_decision(&cluster, decided);
-    assert_eq!(cluster.core.oldest_record_needed(), Some(needed));
-    cluster.after_ms(1_001);
-    assert_eq!(cluster.core.oldest_record_needed(), Some(needed), "replicator 2 may be in doubt about it");
-    cluster.join(2);
-    assert_eq!(cluster.core.oldest_record_needed(), None);
+    cluster.acknowledge(2);
+    cluster.disconnect(3);
+    cluster.durable();
+    let later = cluster.commit(vec![put("b", 2, "Persuasion")]);
+    let (header, manifest) = (cluster.core.state().header(), cluster.core.state().manifest.clone());
+    let mut state = CoordinatorState::from_checkpoint(header, manifest);
+    let known = |state: &CoordinatorState| {
+        let verdict = state.retained.verdict(decided);
+        assert!(matches!(verdict, Verdict::Committed(_)), "replicator 3 may be in doubt about it: {verdict:?}");
+        assert_eq!(state.retained.verdict(later), Verdict::MayBeForgotten, "replicator 3 has no part in it");
+    };
+    known(&state);
+    for (sequence, record) in cluster.records() {
+        state.apply(record, sequence, 0).unwrap();
+    }
+    known(&state);
 }
 
 #[test]
 fn log_keeps_the_answers_of_the_retention_time() {
-    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..all_needed() };
     let mut cluster = Cluster::level_with(1, settings);
     let first = cluster.commit(vec![put("a", 1, "Emma")]);
     cluster.after_ms(600);
@@ -120,11 +126,19 @@ fn low_water_mark_survives_in_a_checkpoint() {
 
 #[test]
 fn round_below_the_mark_that_was_never_decided_is_not_presumed_aborted() {
-    let retained = RetainedDecisions::after(round(2, 5));
-    for asked in [round(1, 9), round(2, 1), round(2, 5)] {
+    let mut cluster = Cluster::level(2);
+    for (id, number) in [("a", 1), ("b", 2)] {
+        cluster.commit(vec![put(id, number, "Emma")]);
+    }
+    cluster.restart();
+    cluster.everybody_joins();
+    let newest = cluster.commit(vec![put("c", 3, "Persuasion")]);
+    let retained = &cluster.core.state().retained;
+    assert_eq!(newest, round(2, 1));
+    for asked in [round(1, 1), round(1, 9), round(2, 1)] {
         assert_eq!(retained.verdict(asked), Verdict::MayBeForgotten);
     }
-    assert_eq!(retained.verdict(round(2, 6)), Verdict::NoDecision);
+    assert_eq!(retained.verdict(round(2, 2)), Verdict::NoDecision);
 }
 
 #[test]

@@ -5,10 +5,16 @@ use protocol::{
     AbortCause, Action, Change, ChangeFault, ClusterId, Content, CoordinatorId, Digest, Epoch, HolderId, Incarnation,
     MemberId, Precondition, RoundId, RoundNumber, Vote,
 };
+use two_phase::replicator::FileChange;
 use uuid::Uuid;
 
 pub(crate) fn member(number: u8) -> MemberId {
     format!("replicator-{number}").parse().unwrap()
+}
+
+/// What these changes leave of their files.
+pub(crate) fn file_changes(changes: &[Change]) -> Vec<FileChange> {
+    changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect()
 }
 
 pub(crate) fn replicator(number: u8) -> HolderId {

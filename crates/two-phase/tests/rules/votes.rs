@@ -84,7 +84,10 @@ fn own_fault_is_no_fault_of_the_changes_which_are_tried_again_after_a_pause() {
     cluster.vote(1, round(1, 1), Vote::Commit);
     let effects = cluster.vote(2, round(1, 1), mine("its disk is full"));
     assert_eq!((answers(&effects), prepares(&effects)), (vec![], vec![]));
-    assert_eq!(cluster.core.why_no_round().unwrap(), "replicator-2 its disk is full");
+    assert_eq!(
+        cluster.core.why_no_round().unwrap(),
+        "every replicator is needed: replicator-2 cannot take a round: its disk is full"
+    );
     assert_eq!(cluster.core.next_timer_ms(), Some(cluster.now.monotonic_ms + 500));
     assert_eq!(prepares(&cluster.after_ms(499)), []);
     let again = prepares(&cluster.after_ms(1)).remove(0);

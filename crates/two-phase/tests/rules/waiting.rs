@@ -1,6 +1,6 @@
 //! Changes that wait: what goes into the next round, what waits for a later one, and what is refused without a round.
 
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, all_needed};
 use crate::spoken::{answers, prepares};
 use crate::values::{delete, digest, file, path, put, round};
 use protocol::{Change, FromAppServer, Precondition, Prepare, Refusal, RequestId, Submission, SubmissionAnswer, Vote};
@@ -42,7 +42,7 @@ fn next_round(cluster: &mut Cluster) -> Vec<CoordinatorEffect> {
 
 #[test]
 fn everything_that_waits_goes_into_the_next_round() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     for book in 2..=5 {
         assert_eq!(cluster.submit(u64::from(book), vec![put(&format!("key-{book}"), book, "Emma")]), []);
     }
@@ -53,7 +53,7 @@ fn everything_that_waits_goes_into_the_next_round() {
 
 #[test]
 fn change_of_a_file_that_the_round_changes_already_waits_for_the_one_after_it() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     cluster.submit(1, vec![put("a", 2, "Emma")]);
     cluster.submit(2, vec![put("b", 2, "Persuasion"), put("c", 3, "Persuasion")]);
     cluster.submit(3, vec![put("d", 3, "Sanditon")]);
@@ -101,7 +101,7 @@ fn preconditions_are_judged_on_the_state_that_the_round_builds_on() {
 
 #[test]
 fn precondition_that_was_met_on_arrival_is_judged_again_when_the_round_is_formed() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     let emma = digest(&file(1, "Emma"));
     cluster.submit(1, vec![with(put("a", 1, "By the first"), Precondition::Digest(emma))]);
     cluster.submit(2, vec![with(put("b", 1, "By the second"), Precondition::Digest(emma))]);
@@ -117,7 +117,7 @@ fn precondition_that_was_met_on_arrival_is_judged_again_when_the_round_is_formed
 
 #[test]
 fn unmet_precondition_refuses_the_whole_submission_and_no_other() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     cluster.submit(1, vec![put("a", 2, "Emma"), with(put("b", 3, "Emma"), Precondition::Present)]);
     cluster.submit(2, vec![put("c", 2, "Persuasion")]);
     let effects = next_round(&mut cluster);
@@ -133,8 +133,8 @@ fn unmet_precondition_refuses_the_whole_submission_and_no_other() {
 fn round_is_bounded_in_changes_and_in_bytes_and_keeps_the_order() {
     let size = file(2, "Emma").size();
     let bounds = [
-        CoordinatorSettings { round_changes_max: 2, ..CoordinatorSettings::default() },
-        CoordinatorSettings { round_bytes_max: 2 * size + 1, ..CoordinatorSettings::default() },
+        CoordinatorSettings { round_changes_max: 2, ..all_needed() },
+        CoordinatorSettings { round_bytes_max: 2 * size + 1, ..all_needed() },
     ];
     for settings in bounds {
         let mut cluster = busy(settings);
@@ -149,7 +149,7 @@ fn round_is_bounded_in_changes_and_in_bytes_and_keeps_the_order() {
 
 #[test]
 fn submission_that_fits_no_round_and_one_with_a_repetition_are_refused_at_once() {
-    let settings = CoordinatorSettings { round_changes_max: 2, round_bytes_max: 600, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { round_changes_max: 2, round_bytes_max: 600, ..all_needed() };
     let mut cluster = Cluster::level_with(2, settings);
     let many = (1..=3).map(|book| put(&format!("key-{book}"), book, "Emma")).collect();
     let large = vec![put("a", 1, &"x".repeat(700))];
@@ -166,8 +166,8 @@ fn submission_that_fits_no_round_and_one_with_a_repetition_are_refused_at_once()
 fn full_queue_refuses_at_once_and_says_when_to_try_again() {
     let size = file(2, "Emma").size();
     let bounds = [
-        CoordinatorSettings { queue_changes_max: 2, ..CoordinatorSettings::default() },
-        CoordinatorSettings { queue_bytes_max: 2 * size, ..CoordinatorSettings::default() },
+        CoordinatorSettings { queue_changes_max: 2, ..all_needed() },
+        CoordinatorSettings { queue_bytes_max: 2 * size, ..all_needed() },
     ];
     for settings in bounds {
         let mut cluster = busy(settings);
@@ -183,7 +183,7 @@ fn full_queue_refuses_at_once_and_says_when_to_try_again() {
 
 #[test]
 fn submission_to_be_aborted_is_alone_in_its_round() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     cluster.submit(1, vec![put("a", 2, "Emma")]);
     let submission = Submission { changes: vec![put("doomed", 3, "Emma")], force_abort: true };
     cluster.app_server_says(FromAppServer::Submit { request: RequestId(2), submission });
@@ -197,7 +197,7 @@ fn submission_to_be_aborted_is_alone_in_its_round() {
 
 #[test]
 fn changes_of_an_aborted_round_go_first_in_the_next_one() {
-    let mut cluster = busy(CoordinatorSettings::default());
+    let mut cluster = busy(all_needed());
     cluster.submit(1, vec![put("later", 3, "Emma")]);
     cluster.vote(1, round(1, 2), Vote::Commit);
     cluster.disconnect(2);
@@ -207,8 +207,7 @@ fn changes_of_an_aborted_round_go_first_in_the_next_one() {
 
 #[test]
 fn change_in_flight_does_not_expire_while_one_that_waits_does() {
-    let settings =
-        CoordinatorSettings { vote_timeout_ms: 60_000, change_wait_ms: 5_000, ..CoordinatorSettings::default() };
+    let settings = CoordinatorSettings { vote_timeout_ms: 60_000, change_wait_ms: 5_000, ..all_needed() };
     let mut cluster = busy(settings);
     cluster.submit(1, vec![put("a", 2, "Emma")]);
     let effects = cluster.after_ms(5_000);

@@ -1,0 +1,241 @@
+//! The in-sync set: who is left out of the next rounds, and who comes back in.
+//!
+//! ```text
+//!             missing, and the others reach the minimum: view durable
+//!   in sync ----------------------------------------------------------> left out
+//!      ^                                                                   | connects, is led, is told of every round
+//!      '---- view durable <-- acknowledged <-- "this is the committed  <---'
+//!                                               state", at a boundary
+//! ```
+//!
+//! Only between rounds, and no round begins while a view is on its way to the disk (rule ViewDurable). The set is never made
+//! smaller than the minimum, and nobody is left out while fewer than that are there (rule MinInSync): then changes wait.
+
+use super::members::Place;
+use super::{Coordinator, CoordinatorRecord, Mandate, Then};
+use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, ToReplicator, Version, View};
+
+/// How many versions one that comes back may be behind for the next round to wait for it. Its acknowledgements trail the rounds
+/// that it was told of.
+const JOIN_LAG_MAX: u64 = 256;
+
+/// What is done when a view is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AfterView {
+    /// The member that is known now is welcomed.
+    Welcome(MemberId),
+    /// The member takes part.
+    Join(MemberId),
+    /// Those who wait for rounds go on.
+    Nothing,
+    /// Whoever asked for the change is told; whoever was removed too.
+    Membership(super::membership::Request),
+}
+
+impl Coordinator {
+    /// Makes a view durable; it is used when it is.
+    pub(super) fn change_view(&mut self, view: View, reason: String, then: AfterView) {
+        debug_assert!(view.number > self.newest_view.number, "a view takes the number after the newest one");
+        self.happened(ClusterEvent::ViewChanged { view: view.number, reason: reason.clone() });
+        self.newest_view = view.clone();
+        let record = CoordinatorRecord::ViewChanged { view: view.clone(), reason };
+        self.append(record, Then::ViewInForce { view: Box::new(view), then });
+    }
+
+    /// The view is durable (rule ViewDurable).
+    pub(super) fn use_view(&mut self, view: View, then: AfterView) {
+        self.state.view = view;
+        match then {
+            AfterView::Welcome(member) => self.welcome_registered(&member),
+            AfterView::Join(member) => self.take_part(&member),
+            AfterView::Nothing => {}
+            AfterView::Membership(request) => self.members_changed(&request),
+        }
+        self.forget_acknowledged();
+        self.start_round();
+    }
+
+    /// Whether a view is on its way to the disk.
+    pub(super) fn view_is_changing(&self) -> bool {
+        self.newest_view.number != self.state.view.number
+    }
+
+    /// Leaves out who is missing, lets in who is level again. Returns whether the next round must wait for that.
+    pub(super) fn settle_in_sync_set(&mut self) -> bool {
+        debug_assert!(self.round.is_none(), "the in-sync set changes between rounds");
+        if self.mandate != Mandate::Open {
+            return false;
+        }
+        self.view_is_changing()
+            || self.adopt_settings()
+            || self.change_members_if_asked()
+            || self.evict_missing()
+            || self.let_in_next()
+    }
+
+    /// The policy and the minimum are the operator's, who may have started the coordinator with others than before. The minimum is
+    /// not raised above what is in sync: that would make the set too small.
+    fn adopt_settings(&mut self) -> bool {
+        let (view, settings) = (&self.state.view, &self.settings);
+        let (majority, in_sync) = (view.majority() as u64, view.in_sync().count() as u64);
+        let min_in_sync = settings.min_in_sync.unwrap_or(majority).clamp(majority, in_sync.max(majority));
+        if (settings.policy, min_in_sync) == (view.policy, view.min_in_sync) {
+            return false;
+        }
+        let mut view = self.newest_view.after(|view| view.policy = settings.policy);
+        view.min_in_sync = min_in_sync;
+        let reason = match settings.policy {
+            CommitPolicy::All => "a round needs every replicator, by the settings.".to_owned(),
+            CommitPolicy::InSync => format!("a round needs those in sync, at least {min_in_sync}, by the settings."),
+        };
+        self.change_view(view, reason, AfterView::Nothing);
+        true
+    }
+
+    /// Notes who is missing, and leaves out those who have been for too long.
+    fn evict_missing(&mut self) -> bool {
+        let now_ms = self.now.monotonic_ms;
+        let in_sync: Vec<_> = self.state.view.in_sync().map(|member| member.id.clone()).collect();
+        let (able, missing): (Vec<_>, Vec<_>) = in_sync.into_iter().partition(|id| self.obstacle(id).is_none());
+        for id in &able {
+            self.members.attendance_mut(id).is_there();
+        }
+        let mut due = Vec::new();
+        for id in missing {
+            let since_ms = self.members.attendance_mut(&id).miss(now_ms);
+            if since_ms + self.patience_ms(&id) <= now_ms {
+                due.push(id);
+            }
+        }
+        let enough = able.len() as u64 >= self.state.view.min_in_sync;
+        if due.is_empty() || !enough || self.state.view.policy == CommitPolicy::All {
+            return false;
+        }
+        let reasons: Vec<_> = due.iter().filter_map(|id| self.obstacle(id)).collect();
+        let view = self.newest_view.after(|view| {
+            for member in view.members.iter_mut().filter(|member| due.contains(&member.id)) {
+                let connected = self.members.link(&member.id).is_some();
+                member.state = if connected { MemberState::CatchingUp } else { MemberState::Down };
+            }
+        });
+        for id in &due {
+            self.members.attendance_mut(id).evict(now_ms);
+            if let Some(link) = self.members.link_mut(id).filter(|link| link.place == Place::Level) {
+                link.place = Place::Arriving;
+            }
+        }
+        self.change_view(view, format!("the others go on: {}.", reasons.join("; ")), AfterView::Nothing);
+        true
+    }
+
+    /// How long a member may be missing before the others go on without it. One that is known to be gone, or to be unable, is
+    /// not waited for.
+    fn patience_ms(&self, member: &MemberId) -> u64 {
+        let now_ms = self.now.monotonic_ms;
+        let at_once = match self.members.link(member) {
+            None => self.members.memory(member).is_some_and(|memory| memory.last_seen_unix_ms.is_some()),
+            Some(link) => link.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms),
+        };
+        if at_once { 0 } else { self.settings.vote_timeout_ms }
+    }
+
+    /// One voter at a time is told that it holds the committed state, and is waited for.
+    fn let_in_next(&mut self) -> bool {
+        let is_voter = |id: &MemberId| self.state.view.member(id).is_some_and(|one| one.role != MemberRole::Observer);
+        let confirming = |link: &super::members::MemberLink| matches!(link.place, Place::Confirming { .. });
+        if self.members.links().any(|(id, link)| confirming(link) && is_voter(id)) {
+            return true;
+        }
+        let may_come = |id: &MemberId| self.members.attendance(id).may_return_from_ms() <= self.now.monotonic_ms;
+        let trails = |version: Version| self.state.version.0.saturating_sub(version.0) <= JOIN_LAG_MAX;
+        let next = self
+            .members
+            .links()
+            .find(|(id, link)| link.place == Place::Following && is_voter(id) && may_come(id) && trails(link.version));
+        let Some(next) = next.map(|(id, _)| id.clone()) else { return false };
+        self.confirm(&next);
+        true
+    }
+
+    /// Tells a member that it holds the committed state, as it was told of every round.
+    pub(super) fn confirm(&mut self, member: &MemberId) {
+        let deadline_ms = self.now.monotonic_ms + self.settings.vote_timeout_ms;
+        let (version, root) = (self.state.version, self.state.manifest.root());
+        if let Some(link) = self.members.link_mut(member) {
+            link.place = Place::Confirming { deadline_ms };
+            let session = link.session;
+            self.say(session, ToReplicator::Confirm { version, root });
+        }
+    }
+
+    /// A member said that it holds the committed state, durably, and knows that it is the committed one.
+    pub(super) fn confirmed(&mut self, member: &MemberId) {
+        let Some(link) = self.members.link_mut(member) else { return };
+        link.evidence = true;
+        let Some(one) = self.newest_view.member(member) else { return };
+        match (one.role, one.state) {
+            (MemberRole::Observer, _) => link.place = Place::Following,
+            (MemberRole::Voter, MemberState::InSync) => self.take_part(member),
+            _ if self.mandate != Mandate::Open => link.place = Place::Following,
+            (role, _) => {
+                let view = self.newest_view.after(|view| {
+                    if let Some(one) = view.member_mut(member) {
+                        (one.role, one.state) = (MemberRole::Voter, MemberState::InSync);
+                    }
+                });
+                let votes = if role == MemberRole::Joining { "votes from now on" } else { "takes part again" };
+                let reason = format!("{member} holds all that is committed and {votes}.");
+                self.change_view(view, reason, AfterView::Join(member.clone()));
+            }
+        }
+        self.open_if_majority_accepted();
+    }
+
+    /// Whoever is in sync by the view in force, and confirmed, takes part in the next round.
+    fn take_part(&mut self, member: &MemberId) {
+        let now_ms = self.now.monotonic_ms;
+        let Some(link) = self.members.link_mut(member) else { return };
+        if !matches!(link.place, Place::Confirming { .. }) {
+            return; // It connected anew meanwhile, and is on its way again.
+        }
+        link.place = Place::Level;
+        let version = link.version;
+        self.members.attendance_mut(member).join(now_ms);
+        self.happened(ClusterEvent::MemberLevel { member: member.clone(), version });
+        self.retry_stalled_reads();
+    }
+
+    /// Members that were told that they are level, and did not say so in time, must introduce themselves again.
+    pub(super) fn drop_those_who_do_not_confirm(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        let late = |place: Place| matches!(place, Place::Confirming { deadline_ms } if deadline_ms <= now_ms);
+        let late: Vec<_> =
+            self.members.links().filter(|(_, link)| late(link.place)).map(|(id, _)| id.clone()).collect();
+        let reason = format!("it did not acknowledge within {} ms that it is level", self.settings.vote_timeout_ms);
+        for member in late {
+            self.members.attendance_mut(&member).was_slow();
+            self.members.attendance_mut(&member).evict(now_ms);
+            if let Some(session) = self.drop_member(&member, &reason) {
+                self.retry_reads(session);
+            }
+        }
+    }
+
+    /// When the in-sync set must be looked at again, in milliseconds of the monotonic clock.
+    pub(super) fn next_in_sync_timer_ms(&self) -> Option<u64> {
+        let now_ms = self.now.monotonic_ms;
+        let evicts = self.state.view.policy == CommitPolicy::InSync;
+        let confirming = self.members.links().filter_map(|(_, link)| match link.place {
+            Place::Confirming { deadline_ms } => Some(deadline_ms),
+            _ => None,
+        });
+        let voters = self.state.view.members.iter();
+        let times = voters.flat_map(|member| {
+            let attendance = self.members.attendance(&member.id);
+            let since_ms = attendance.missing_since_ms().filter(|_| evicts && member.state == MemberState::InSync);
+            let patience_ms = self.settings.vote_timeout_ms;
+            [since_ms.map(|since_ms| since_ms + patience_ms), Some(attendance.may_return_from_ms())]
+        });
+        confirming.chain(times.flatten().filter(|at_ms| *at_ms > now_ms)).min()
+    }
+}

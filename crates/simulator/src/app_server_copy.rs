@@ -4,7 +4,9 @@ use crate::agenda::{Event, Node};
 use crate::violation::Held;
 use crate::world::World;
 use catalogue::BookPath;
-use protocol::{CatchUpId, ChangeId, CommittedAnswer, CommittedRound, FetchedFile, WantedFile};
+use protocol::{
+    CatchUpId, ChangeId, CommittedAnswer, CommittedRound, FetchedFile, HolderAnswer, RequestId, WantedFile,
+};
 use two_phase::write_checkpoint;
 
 impl World {
@@ -57,6 +59,19 @@ impl World {
             files.into_iter().filter(|file| node.files.matching(&file.path, file.digest).is_none()).collect();
         if let Some(core) = node.core.as_mut() {
             core.handle_missing(catch_up, missing);
+        }
+    }
+
+    pub(crate) fn read_copy(&mut self, index: usize, request: RequestId, files: Vec<WantedFile>) {
+        let node = &mut self.app_servers[index];
+        node.flush();
+        let read = |wanted: WantedFile| {
+            let content = node.files.matching(&wanted.path, wanted.digest).cloned();
+            FetchedFile { wanted, content }
+        };
+        let files = files.into_iter().map(read).collect();
+        if let Some(core) = node.core.as_mut() {
+            core.handle_answer(HolderAnswer::FilesRead { request, files });
         }
     }
 

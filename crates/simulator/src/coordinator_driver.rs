@@ -245,7 +245,10 @@ impl World {
         }
     }
 
-    fn append_to_coordinator(&mut self, sequence: LogSequence, record: CoordinatorRecord) -> Held {
+    fn append_to_coordinator(&mut self, sequence: LogSequence, mut record: CoordinatorRecord) -> Held {
+        if let Some(planted) = self.planted {
+            planted.falsify_record(&mut record);
+        }
         let early = match record {
             CoordinatorRecord::Decided(_) => PlantedBug::TellsCommitEarly,
             CoordinatorRecord::ViewChanged { .. } => PlantedBug::UsesViewEarly,

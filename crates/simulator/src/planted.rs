@@ -2,7 +2,8 @@
 
 use crate::network::Message;
 use crate::violation::Rule;
-use protocol::ToReplicator;
+use protocol::{MemberState, ToReplicator};
+use two_phase::coordinator::CoordinatorRecord;
 
 /// A planted bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,11 +46,13 @@ pub enum PlantedBug {
     TrimsTooMuch,
     /// A replicator's driver never syncs what nobody waits for.
     NeverSyncsSoon,
+    /// The coordinator's views leave out one more member than they say.
+    LeavesOutOneMore,
 }
 
 impl PlantedBug {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AbortsForCommit,
         Self::CountsOneVoteForAll,
         Self::VotesBeforeDurable,
@@ -69,6 +72,7 @@ impl PlantedBug {
         Self::WritesFilesAtPrepare,
         Self::TrimsTooMuch,
         Self::NeverSyncsSoon,
+        Self::LeavesOutOneMore,
     ];
 
     /// The rule that it breaks.
@@ -92,6 +96,16 @@ impl PlantedBug {
             Self::WritesFilesAtPrepare => Rule::NoPhantom,
             Self::TrimsTooMuch => Rule::SafeTrim,
             Self::NeverSyncsSoon => Rule::Liveness,
+            Self::LeavesOutOneMore => Rule::MinInSync,
+        }
+    }
+
+    /// What becomes of a record on its way to the coordinator's log.
+    pub(crate) fn falsify_record(self, record: &mut CoordinatorRecord) {
+        if let (Self::LeavesOutOneMore, CoordinatorRecord::ViewChanged { view, .. }) = (self, record)
+            && let Some(one) = view.members.iter_mut().rfind(|member| member.state == MemberState::InSync)
+        {
+            one.state = MemberState::Down;
         }
     }
 

@@ -4,7 +4,7 @@ use crate::agenda::{Event, Node};
 use crate::faults::Phase;
 use crate::violation::{Held, Rule, Violation, ensure};
 use crate::world::World;
-use protocol::Standing;
+use protocol::{MemberState, Standing};
 use two_phase::coordinator::Mandate;
 
 /// How long clients go on after the faults.
@@ -63,6 +63,10 @@ impl World {
         }
         if !coordinator.state().retained.is_empty() {
             return Some(format!("{} decisions are still retained", coordinator.state().retained.len()));
+        }
+        let outside = coordinator.status().members.into_iter().find(|member| member.state != MemberState::InSync);
+        if let Some(member) = outside {
+            return Some(format!("{} is not in sync: {}", member.id, member.detail.unwrap_or_default()));
         }
         for replicator in &self.replicators {
             let Some(core) = &replicator.core else { return Some(format!("{} is down", replicator.name)) };

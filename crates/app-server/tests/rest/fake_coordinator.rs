@@ -218,6 +218,11 @@ impl Truth {
                 }
                 self.say(ToAppServer::Done { request, refused });
             }
+            FromAppServer::ChangeMembers { request, change } => {
+                self.orders.push(serde_json::to_string(&change).unwrap());
+                let refused = self.refuses_orders.clone();
+                self.say(ToAppServer::Done { request, refused });
+            }
             FromAppServer::Lab { request, action } => {
                 self.orders.push(serde_json::to_string(&action).unwrap());
                 let refused = self.refuses_orders.clone();
@@ -236,7 +241,7 @@ impl Truth {
                 let buckets = differing.into_iter().map(|bucket| self.manifest.bucket_entries(bucket)).collect();
                 ToLearner::Entries { catch_up, buckets, last: true }
             }
-            FromLearner::Fetch { catch_up, files } => {
+            FromLearner::Fetch { catch_up, files, .. } => {
                 self.fetched += files.len();
                 // The bytes as they were at the target.
                 let at_target = self.files.clone();
@@ -246,7 +251,7 @@ impl Truth {
                 }
                 let fetched =
                     |wanted: WantedFile| FetchedFile { content: at_target.get(&wanted.path).cloned(), wanted };
-                ToLearner::Files { catch_up, files: files.into_iter().map(fetched).collect() }
+                ToLearner::Files { catch_up, files: files.into_iter().map(fetched).collect(), exhaustive: true }
             }
             FromLearner::CaughtUp { .. } => return,
         };
@@ -385,6 +390,7 @@ impl Truth {
     fn status(&self) -> ClusterStatus {
         let member = MemberStatus {
             id: "replicator-1".parse().unwrap(),
+            role: protocol::MemberRole::Voter,
             state: MemberState::InSync,
             connected: true,
             version: self.version,
@@ -392,6 +398,8 @@ impl Truth {
             in_doubt_round: Some("1-5".parse().unwrap()),
             in_doubt_since_ms: Some(0),
             detail: None,
+            catch_up: None,
+            last_seen_ms: None,
         };
         ClusterStatus {
             epoch: self.epoch,

@@ -25,7 +25,7 @@ use crate::violation::{Held, Rule, ensure};
 use catalogue::BookPath;
 use honest_answer::Requests;
 use protocol::{
-    ChangeId, CoordinatorId, Digest, Epoch, FromCoordinator, MemberId, Outcome, Prepare, RoundId, SetDigest,
+    ChangeId, CoordinatorId, Digest, Epoch, FromCoordinator, MemberId, Outcome, Prepare, RoundId, SetDigest, Standing,
     ToAppServer, ToCoordinator, ToReplicator, Version, View, ViewNumber,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,14 +140,15 @@ impl Oracle {
         self.disks.iter().filter(|disk| !disk.lost && disk.state.version >= version).count()
     }
 
-    /// Whether this replicator has lost its memory and not caught up since.
+    /// Whether this replicator has no memory: it has lost it and not caught up since, or never had one.
     pub(crate) fn has_lost(&self, index: usize) -> bool {
-        self.disks[index].lost
+        let disk = &self.disks[index];
+        disk.lost || (disk.state.standing == Standing::Lost && self.version() > Version::ZERO)
     }
 
-    /// How many replicators have lost their memory and not caught up since.
+    /// How many replicators have no memory.
     pub(crate) fn lost(&self) -> usize {
-        self.disks.iter().filter(|disk| disk.lost).count()
+        (0..self.disks.len()).filter(|index| self.has_lost(*index)).count()
     }
 
     // What becomes durable.
@@ -204,6 +205,7 @@ impl Oracle {
                 self.promise_ended(index, round.round);
                 self.tells_what_is_decided(round)?;
                 self.hold(round.round, Outcome::Committed, self.names[index].clone().as_str())?;
+                self.disks[index].lost &= round.version != self.version();
                 self.one_version_on(index, before)
             }
             ReplicatorRecord::Lost => Ok(()),

@@ -30,7 +30,15 @@ impl Oracle {
     pub(crate) fn counted_as_evidence(&self, members: &[MemberId]) -> Held {
         for member in members {
             let disk = self.names.iter().position(|name| name == member).map(|index| &self.disks[index]);
-            let vouches = disk.is_some_and(|disk| disk.unheard || disk.state.standing == Standing::Trusted);
+            let found = |disk: &super::Disk| self.roots.get(&disk.state.version) == Some(&disk.state.manifest.root());
+            let vouches = disk.is_some_and(|disk| {
+                disk.unheard
+                    || match disk.state.standing {
+                        Standing::Trusted => true,
+                        Standing::Unconfirmed => found(disk),
+                        Standing::Lost => self.version() == Version::ZERO,
+                    }
+            });
             ensure(self.stale || vouches, Rule::NoAmnesia, || {
                 format!("{member} counts for the epoch although its memory is not confirmed")
             })?;

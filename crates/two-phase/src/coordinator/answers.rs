@@ -2,7 +2,7 @@
 
 use super::Decision;
 use crate::LogSequence;
-use protocol::{ChangeId, CommittedAnswer, Digest};
+use protocol::{ChangeId, CommittedAnswer, Digest, SetDigest, Version};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -66,6 +66,13 @@ impl Answers {
     #[must_use]
     pub fn oldest(&self) -> Option<LogSequence> {
         self.by_age.front().map(|(sequence, _, _)| *sequence)
+    }
+
+    /// The root of a version, if its decision is kept.
+    #[must_use]
+    pub fn root_of(&self, version: Version) -> Option<SetDigest> {
+        let index = self.by_age.binary_search_by_key(&version, |(_, _, decision)| decision.version).ok()?;
+        Some(self.by_age[index].2.root)
     }
 
     /// Earlier digests of a file among the decisions that are kept, newest first.

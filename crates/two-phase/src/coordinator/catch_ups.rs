@@ -161,7 +161,7 @@ impl Coordinator {
             if let Some(link) = self.members.link_mut(&member) {
                 (link.version, link.root) = (version, root);
                 link.place = if led_astray { Place::Arriving } else { Place::Following };
-                link.hello.standing = protocol::Standing::Trusted;
+                (link.hello.standing, link.evidence) = (protocol::Standing::Trusted, true);
             }
             self.settle(&member);
             self.start_round();

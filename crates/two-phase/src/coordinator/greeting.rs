@@ -9,8 +9,8 @@ use super::in_sync::AfterView;
 use super::members::{MemberLink, Place};
 use super::{Coordinator, Mandate, Party, SessionId, Verdict};
 use protocol::{
-    ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberRole, MemberState, PROTOCOL_VERSION,
-    PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
+    ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberState, PROTOCOL_VERSION, PreparedRound,
+    ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
 };
 
 impl Coordinator {
@@ -35,8 +35,9 @@ impl Coordinator {
         let (member, incarnation) = (hello.member.clone(), hello.incarnation);
         let (version, in_doubt) = (hello.version, hello.prepared.map(|prepared| prepared.round));
         let known = self.state.view.member(&member).and_then(|member| member.incarnation);
-        let evidence = known.is_none_or(|known| known == incarnation);
-        let replaced = self.members.connect(MemberLink::new(session, hello, evidence, self.now.unix_ms));
+        let same_memory = known.is_none_or(|known| known == incarnation);
+        let vouched = same_memory && self.is_found_in_the_log(&hello);
+        let replaced = self.members.connect(MemberLink::new(session, hello, same_memory, vouched, self.now.unix_ms));
         if let Some(replaced) = replaced {
             self.parties.remove(&replaced.session);
             self.abort_if_participant(&member, "it connected anew");
@@ -50,6 +51,16 @@ impl Coordinator {
             self.welcome(&member);
         } else if registered != Some(incarnation) {
             self.register(member, incarnation, known.is_some());
+        }
+    }
+
+    /// Rule NoAmnesia: what it has committed is what this coordinator's own log says of that version. It may be behind.
+    fn is_found_in_the_log(&self, hello: &ReplicatorHello) -> bool {
+        match hello.standing {
+            Standing::Trusted => true,
+            Standing::Unconfirmed => self.state.root_of(hello.version) == Some(hello.root),
+            // Before the first commit there is nothing to remember.
+            Standing::Lost => self.state.version == Version::ZERO,
         }
     }
 
@@ -247,19 +258,13 @@ impl Coordinator {
         let lost = link.hello.standing == Standing::Lost && self.state.version > Version::ZERO;
         let is_current = holds == (self.state.version, self.state.manifest.root()) && !lost;
         if let Some(prepared) = link.prepared {
-            self.settle_in_doubt(member, session, prepared, holds);
-        } else if is_current && self.mandate == Mandate::Open && self.is_or_will_be_voter(member) {
+            self.settle_in_doubt(member, session, prepared);
+        } else if self.mandate == Mandate::Open && is_current {
             // It is told of every round from now on, and let in between two of them.
             self.set_place(member, Place::Following);
-        } else if is_current {
-            self.confirm(member);
         } else if self.mandate == Mandate::Open {
             self.lead_member(member);
         }
-    }
-
-    fn is_or_will_be_voter(&self, member: &MemberId) -> bool {
-        self.state.view.member(member).is_some_and(|one| one.role != MemberRole::Observer)
     }
 
     pub(super) fn set_place(&mut self, member: &MemberId, place: Place) {
@@ -268,13 +273,7 @@ impl Coordinator {
         }
     }
 
-    fn settle_in_doubt(
-        &mut self,
-        member: &MemberId,
-        session: SessionId,
-        prepared: PreparedRound,
-        holds: (Version, SetDigest),
-    ) {
+    fn settle_in_doubt(&mut self, member: &MemberId, session: SessionId, prepared: PreparedRound) {
         let round = prepared.round;
         if self.round.as_ref().is_some_and(|in_flight| in_flight.id == round) {
             return; // Undecided: it is told with the others.
@@ -291,17 +290,7 @@ impl Coordinator {
                 self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: false });
             }
             Verdict::MayBeForgotten if self.mandate == Mandate::Open => self.lead_member(member),
-            Verdict::NoDecision | Verdict::MayBeForgotten => self.confirm_in_doubt(member, holds),
-        }
-    }
-
-    /// A member whose memory is not confirmed may be the one that the majority lacks: what it has committed can be confirmed
-    /// before its round is settled (rule NoAmnesia).
-    fn confirm_in_doubt(&mut self, member: &MemberId, holds: (Version, SetDigest)) {
-        let is_current = holds == (self.state.version, self.state.manifest.root());
-        let unconfirmed = |link: &MemberLink| !link.evidence && link.hello.standing == Standing::Unconfirmed;
-        if is_current && self.members.link(member).is_some_and(unconfirmed) {
-            self.confirm(member);
+            Verdict::NoDecision | Verdict::MayBeForgotten => {}
         }
     }
 
@@ -312,13 +301,8 @@ impl Coordinator {
         if link.prepared.is_some_and(|prepared| prepared.round <= settled) {
             self.members.settle(member);
         }
-        let Some(link) = self.members.link_mut(member) else { return };
+        let Some(link) = self.members.link(member) else { return };
         match link.place {
-            Place::Confirming { .. } if is_current && link.prepared.is_some() => {
-                (link.place, link.evidence) = (Place::Arriving, true);
-                self.open_if_majority_accepted();
-                self.settle(member);
-            }
             Place::Confirming { .. } if is_current => self.confirmed(member),
             Place::Arriving => self.settle(member),
             Place::Confirming { .. } | Place::Learning | Place::Following | Place::Level => {}

@@ -11,7 +11,7 @@
 //! Only between rounds, and no round begins while a view is on its way to the disk (rule ViewDurable). The set is never made
 //! smaller than the minimum, and nobody is left out while fewer than that are there (rule MinInSync): then changes wait.
 
-use super::members::Place;
+use super::members::{MemberLink, Place};
 use super::{Coordinator, CoordinatorRecord, Mandate, Then};
 use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, ToReplicator, Version, View};
 
@@ -70,7 +70,7 @@ impl Coordinator {
             || self.adopt_settings()
             || self.change_members_if_asked()
             || self.evict_missing()
-            || self.let_in_next()
+            || self.let_in()
     }
 
     /// The policy and the minimum are the operator's, who may have started the coordinator with others than before. The minimum is
@@ -139,26 +139,22 @@ impl Coordinator {
         if at_once { 0 } else { self.settings.vote_timeout_ms }
     }
 
-    /// One voter at a time is told that it holds the committed state, and is waited for.
-    fn let_in_next(&mut self) -> bool {
+    /// Voters that hold all but the newest rounds are told that they hold the committed state, and are waited for.
+    fn let_in(&mut self) -> bool {
         let is_voter = |id: &MemberId| self.state.view.member(id).is_some_and(|one| one.role != MemberRole::Observer);
-        let confirming = |link: &super::members::MemberLink| matches!(link.place, Place::Confirming { .. });
-        if self.members.links().any(|(id, link)| confirming(link) && is_voter(id)) {
-            return true;
-        }
         let may_come = |id: &MemberId| self.members.attendance(id).may_return_from_ms() <= self.now.monotonic_ms;
         let trails = |version: Version| self.state.version.0.saturating_sub(version.0) <= JOIN_LAG_MAX;
-        let next = self
-            .members
-            .links()
-            .find(|(id, link)| link.place == Place::Following && is_voter(id) && may_come(id) && trails(link.version));
-        let Some(next) = next.map(|(id, _)| id.clone()) else { return false };
-        self.confirm(&next);
-        true
+        let follows = |link: &MemberLink| link.place == Place::Following && trails(link.version);
+        let next = self.members.links().filter(|(id, link)| follows(link) && is_voter(id) && may_come(id));
+        let next: Vec<_> = next.map(|(id, _)| id.clone()).collect();
+        for member in next {
+            self.confirm(&member);
+        }
+        self.members.links().any(|(_, link)| matches!(link.place, Place::Confirming { .. }))
     }
 
     /// Tells a member that it holds the committed state, as it was told of every round.
-    pub(super) fn confirm(&mut self, member: &MemberId) {
+    fn confirm(&mut self, member: &MemberId) {
         let deadline_ms = self.now.monotonic_ms + self.settings.vote_timeout_ms;
         let (version, root) = (self.state.version, self.state.manifest.root());
         if let Some(link) = self.members.link_mut(member) {
@@ -176,7 +172,6 @@ impl Coordinator {
         match (one.role, one.state) {
             (MemberRole::Observer, _) => link.place = Place::Following,
             (MemberRole::Voter, MemberState::InSync) => self.take_part(member),
-            _ if self.mandate != Mandate::Open => link.place = Place::Following,
             (role, _) => {
                 let view = self.newest_view.after(|view| {
                     if let Some(one) = view.member_mut(member) {
@@ -188,7 +183,6 @@ impl Coordinator {
                 self.change_view(view, reason, AfterView::Join(member.clone()));
             }
         }
-        self.open_if_majority_accepted();
     }
 
     /// Whoever is in sync by the view in force, and confirmed, takes part in the next round.

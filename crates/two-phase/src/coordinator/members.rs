@@ -33,6 +33,8 @@ pub(super) struct MemberLink {
     pub accepted: bool,
     /// It speaks for itself: its memory is whole, or was confirmed since.
     pub evidence: bool,
+    /// What it has committed was found in the coordinator's log: it counts for the epoch.
+    pub vouched: bool,
     pub version: Version,
     pub root: SetDigest,
     pub prepared: Option<PreparedRound>,
@@ -64,11 +66,18 @@ pub(super) struct Members {
 }
 
 impl MemberLink {
-    pub(super) fn new(session: SessionId, hello: ReplicatorHello, evidence: bool, unix_ms: u64) -> Self {
+    pub(super) fn new(
+        session: SessionId,
+        hello: ReplicatorHello,
+        same_memory: bool,
+        vouched: bool,
+        unix_ms: u64,
+    ) -> Self {
         Self {
             session,
             accepted: false,
-            evidence: evidence && hello.standing == Standing::Trusted,
+            evidence: same_memory && hello.standing == Standing::Trusted,
+            vouched,
             version: hello.version,
             root: hello.root,
             prepared: hello.prepared,
@@ -183,7 +192,9 @@ impl Members {
 
     /// Those of the voters whose word about the epoch counts.
     pub(super) fn accepted(&self, view: &View) -> Vec<MemberId> {
-        let counts = |(id, link): &(&MemberId, &MemberLink)| link.accepted && link.evidence && view.is_voter(id);
+        let counts = |(id, link): &(&MemberId, &MemberLink)| {
+            link.accepted && (link.evidence || link.vouched) && view.is_voter(id)
+        };
         self.links.iter().filter(counts).map(|(id, _)| id.clone()).collect()
     }
 

@@ -125,6 +125,15 @@ impl CoordinatorState {
         }
     }
 
+    /// The root that a version had, as far as the log still says.
+    #[must_use]
+    pub fn root_of(&self, version: Version) -> Option<SetDigest> {
+        if version == self.version {
+            return Some(self.manifest.root());
+        }
+        if version == Version::ZERO { Some(SetDigest::EMPTY) } else { self.answers.root_of(version) }
+    }
+
     /// Takes in a durable record. Records that a checkpoint already covers are read again for their answers and decisions.
     ///
     /// # Errors

@@ -77,8 +77,12 @@ impl Cluster {
     pub(crate) fn everybody_joins(&mut self) {
         self.durable();
         let members: Vec<_> = (1..=self.first_view.members.len()).map(|number| u8::try_from(number).unwrap()).collect();
+        for number in &members {
+            self.join(*number);
+        }
+        // Those who came before the epoch was open.
         for number in members {
-            self.join(number);
+            self.acknowledge(number);
         }
         self.app_server_joins();
     }

@@ -134,6 +134,7 @@ fn those_who_never_came_are_left_out_when_the_coordinator_has_waited_for_them() 
     cluster.durable();
     cluster.join(1);
     cluster.join(2);
+    cluster.acknowledge(1);
     cluster.app_server_joins();
     assert_eq!(prepares(&cluster.submit(1, vec![put("a", 1, "Emma")])), []);
     assert_eq!(views(&cluster.after_ms(1_999)), 0);

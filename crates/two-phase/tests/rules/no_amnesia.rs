@@ -92,17 +92,37 @@ fn restarted() -> Cluster {
 }
 
 #[test]
-fn unconfirmed_replicator_does_not_help_to_open_an_epoch_before_it_is_confirmed() {
+fn unconfirmed_replicator_helps_to_open_an_epoch_only_if_the_log_knows_what_it_holds() {
     let mut cluster = restarted();
     cluster.join(1);
-    let hello = ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello(2) };
-    let (version, root) = (hello.version, hello.root);
-    cluster.connect(2, hello);
-    let effects = cluster.accept_epoch(2);
-    assert_eq!(said(&effects), [&ToReplicator::Confirm { version, root }]);
+    let unknown = ReplicatorHello {
+        standing: Standing::Unconfirmed,
+        root: crate::values::digest_of_nothing_committed(),
+        ..cluster.hello(2)
+    };
+    cluster.connect(2, unknown);
+    cluster.accept_epoch(2);
     assert_eq!(*cluster.core.mandate(), Mandate::Opening);
-    cluster.acknowledge(2);
+    cluster.disconnect(2);
+    let known = ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello(2) };
+    cluster.connect(2, known);
+    cluster.accept_epoch(2);
     assert_eq!(*cluster.core.mandate(), Mandate::Open);
+}
+
+#[test]
+fn unconfirmed_replicator_that_is_behind_helps_to_open_an_epoch_and_must_catch_up() {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let behind = ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello(2) };
+    cluster.commit(vec![put("b", 2, "Persuasion")]);
+    cluster.restart();
+    cluster.durable();
+    cluster.join(1);
+    cluster.connect(2, behind);
+    let effects = cluster.accept_epoch(2);
+    assert_eq!(*cluster.core.mandate(), Mandate::Open);
+    assert!(said(&effects).iter().any(|message| matches!(message, ToReplicator::CatchUp(_))), "{effects:?}");
 }
 
 #[test]

@@ -3,13 +3,18 @@
 use catalogue::{Author, Book, BookDraft, BookId, BookPath, Timestamp};
 use protocol::{
     AbortCause, Action, Change, ChangeFault, ClusterId, Content, CoordinatorId, Digest, Epoch, HolderId, Incarnation,
-    MemberId, Precondition, RoundId, RoundNumber, Vote,
+    MemberId, Precondition, RoundId, RoundNumber, SetDigest, Vote,
 };
 use two_phase::replicator::FileChange;
 use uuid::Uuid;
 
 pub(crate) fn member(number: u8) -> MemberId {
     format!("replicator-{number}").parse().unwrap()
+}
+
+/// A root that no committed state has.
+pub(crate) fn digest_of_nothing_committed() -> SetDigest {
+    SetDigest::of_element(&[b"nothing that was committed"])
 }
 
 /// What these changes leave of their files.

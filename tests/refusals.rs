@@ -49,7 +49,15 @@ fn program(name: &str, folder: &Path, arguments: &[&str]) -> Command {
 }
 
 async fn small_cluster(replicators: usize) -> Cluster {
-    let environment = [("CONCORDANCE_CHANGE_WAIT_MS", "1000"), ("CONCORDANCE_ANSWER_WAIT_MS", "3000")];
+    small_cluster_with(replicators, "in-sync").await
+}
+
+async fn small_cluster_with(replicators: usize, policy: &str) -> Cluster {
+    let environment = [
+        ("CONCORDANCE_COMMIT_POLICY", policy),
+        ("CONCORDANCE_CHANGE_WAIT_MS", "1000"),
+        ("CONCORDANCE_ANSWER_WAIT_MS", "3000"),
+    ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     Cluster::start(Options { replicators, environment, ..Options::default() }).await
 }
@@ -384,8 +392,8 @@ async fn unmet_preconditions_and_reused_keys_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_without_one_replicator_are_refused_naming_it_and_go_on_with_it() {
-    let mut cluster = small_cluster(3).await;
+async fn writes_without_one_replicator_are_refused_where_all_are_needed_naming_it_and_go_on_with_it() {
+    let mut cluster = small_cluster_with(3, "all").await;
     let client = cluster.client();
     client.add_book("The first").await;
     let missing = Service::Replicator(2);

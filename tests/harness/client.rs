@@ -90,6 +90,31 @@ impl Client {
         answer.body
     }
 
+    /// Lets a replicator in.
+    pub async fn add_member(&self, id: &str, role: &str) -> Answer {
+        self.post("/members", &serde_json::json!({ "id": id, "role": role })).await.expect("the app-server answers")
+    }
+
+    /// Sends a member away.
+    pub async fn remove_member(&self, id: &str) -> Answer {
+        self.send("DELETE", &format!("/members/{id}"), None, None).await.expect("the app-server answers")
+    }
+
+    /// What the coordinator says of a member.
+    pub async fn member(&self, id: &str) -> Option<Value> {
+        let status = self.cluster().await?;
+        status["members"].as_array()?.iter().find(|member| member["id"] == id).cloned()
+    }
+
+    /// Waits until a member is in sync.
+    pub async fn wait_until_in_sync(&self, id: &str) {
+        crate::eventually(&format!("{id} is in sync"), Duration::from_secs(90), async || {
+            let member = self.member(id).await?;
+            (member["state"] == "in_sync" && member["role"] != "joining").then_some(())
+        })
+        .await;
+    }
+
     /// Runs a restore and returns its report.
     pub async fn restore(&self, dry_run: bool) -> Value {
         let answer = self.post("/restorations", &serde_json::json!({ "dry_run": dry_run })).await.expect("an answer");

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// Longer than any start or catch-up takes on a busy machine; only a broken cluster reaches it.
 const READY_WITHIN: Duration = Duration::from_secs(90);
 
+/// How many replicators may be started besides those of the beginning.
+const SPARE_REPLICATORS: usize = 4;
+
 /// One of the processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
@@ -25,7 +28,9 @@ pub enum Service {
 }
 
 impl Service {
-    fn name(self) -> String {
+    /// Its id, and the name of its folder.
+    #[must_use]
+    pub fn name(self) -> String {
         match self {
             Self::Coordinator => "coordinator".to_owned(),
             Self::Replicator(number) => format!("replicator-{number}"),
@@ -68,6 +73,8 @@ pub struct Cluster {
     running: Vec<(Service, Process)>,
     directory: TempDir,
     options: Options,
+    /// The numbers of the replicators that are members, or are to be.
+    replicators: Vec<usize>,
     ports: Vec<u16>,
 }
 
@@ -75,8 +82,9 @@ impl Cluster {
     /// Starts one and waits until it accepts writes.
     pub async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ports = free_ports(options.replicators + 2);
-        let mut cluster = Self { running: Vec::new(), directory, options, ports };
+        let ports = free_ports(options.replicators + SPARE_REPLICATORS + 2);
+        let replicators = (1..=options.replicators).collect();
+        let mut cluster = Self { running: Vec::new(), directory, options, replicators, ports };
         std::fs::create_dir(cluster.folder()).unwrap();
         if let Some(token) = &cluster.options.token {
             write_token_file(&cluster.token_file(), token, 0o600);
@@ -91,7 +99,7 @@ impl Cluster {
     /// All services, in the order in which they are started.
     #[must_use]
     pub fn services(&self) -> Vec<Service> {
-        let replicators = (1..=self.options.replicators).map(Service::Replicator);
+        let replicators = self.replicators.iter().copied().map(Service::Replicator);
         [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).collect()
     }
 
@@ -159,6 +167,21 @@ impl Cluster {
         command
     }
 
+    /// Starts one more replicator; it is let in by [`Client::add_member`].
+    pub fn start_new_replicator(&mut self) -> Service {
+        let number = self.replicators.iter().max().map_or(1, |newest| newest + 1);
+        assert!(number <= self.options.replicators + SPARE_REPLICATORS, "there are no more ports");
+        self.replicators.push(number);
+        self.start_service(Service::Replicator(number));
+        Service::Replicator(number)
+    }
+
+    /// Waits until a replicator that is no longer a member has ended, and returns its exit code.
+    pub async fn wait_until_gone(&mut self, service: Service) -> Option<i32> {
+        self.replicators.retain(|number| Service::Replicator(*number) != service);
+        self.take(service).wait_until_dead().await.code()
+    }
+
     /// Kills a service with SIGKILL.
     pub fn kill(&mut self, service: Service) {
         drop(self.take(service));
@@ -186,12 +209,19 @@ impl Cluster {
         self.running.remove(index).1
     }
 
-    /// Waits until every process that runs is ready and writes are accepted.
+    /// Waits until writes are accepted and every process that runs is level.
     pub async fn wait_until_ready(&self) {
         let client = self.client();
         let ready = eventually_or(READY_WITHIN, async || {
             let status = client.cluster().await?;
-            (status["accepting_writes"] == true && status["app_server"]["level"] == true).then_some(())
+            let in_sync = |service: &Service| {
+                let mut members = status["members"].as_array().into_iter().flatten();
+                members.any(|member| member["id"] == service.name() && member["state"] == "in_sync")
+            };
+            let replicators = self.running.iter().map(|(service, _)| service);
+            let mut replicators = replicators.filter(|service| matches!(service, Service::Replicator(_)));
+            let level = status["accepting_writes"] == true && status["app_server"]["level"] == true;
+            (level && replicators.all(in_sync)).then_some(())
         });
         if !ready.await {
             let status = client.cluster().await;

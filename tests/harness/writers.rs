@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 pub struct Writers {
     stop: Arc<AtomicBool>,
     committed: Arc<AtomicU64>,
+    troubled: Arc<AtomicU64>,
     tasks: Vec<JoinHandle<Ledger>>,
 }
 
@@ -19,20 +20,36 @@ impl Writers {
     #[must_use]
     pub fn start(client: &Client, name: &str, count: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let committed = Arc::new(AtomicU64::new(0));
+        let (committed, troubled) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let task = |writer| {
-            let (client, stop, committed) = (client.clone(), Arc::clone(&stop), Arc::clone(&committed));
+            let (client, stop) = (client.clone(), Arc::clone(&stop));
+            let (committed, troubled) = (Arc::clone(&committed), Arc::clone(&troubled));
             let name = format!("{name}-{writer}");
-            tokio::spawn(async move { write(&client, &name, &stop, &committed).await })
+            tokio::spawn(async move { write(&client, &name, &stop, &committed, &troubled).await })
         };
         let tasks = (0..count).map(task).collect();
-        Self { stop, committed, tasks }
+        Self { stop, committed, troubled, tasks }
     }
 
     /// How many changes were committed so far.
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.committed.load(Ordering::Relaxed)
+    }
+
+    /// How many answers were anything but "committed".
+    #[must_use]
+    pub fn troubled(&self) -> u64 {
+        self.troubled.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more changes are committed.
+    pub async fn commit_more(&self, count: u64) {
+        let goal = self.committed() + count;
+        crate::eventually("writes go on", std::time::Duration::from_secs(60), async || {
+            (self.committed() >= goal).then_some(())
+        })
+        .await;
     }
 
     /// Stops them and returns what they know.
@@ -46,14 +63,14 @@ impl Writers {
     }
 }
 
-async fn write(client: &Client, name: &str, stop: &AtomicBool, committed: &AtomicU64) -> Ledger {
+async fn write(client: &Client, name: &str, stop: &AtomicBool, committed: &AtomicU64, troubled: &AtomicU64) -> Ledger {
     let mut ledger = Ledger::default();
     for number in 0.. {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let key = format!("{name}-{number}");
-        let outcome = add(client, &key, stop).await;
+        let outcome = add(client, &key, stop, troubled).await;
         if let Outcome::Committed { .. } = outcome {
             committed.fetch_add(1, Ordering::Relaxed);
         }
@@ -64,9 +81,13 @@ async fn write(client: &Client, name: &str, stop: &AtomicBool, committed: &Atomi
 
 /// Adds one book. A request without an answer, or with an unknown outcome, is sent again with the same key: whatever became of
 /// the first, it is applied at most once.
-async fn add(client: &Client, key: &str, stop: &AtomicBool) -> Outcome {
+async fn add(client: &Client, key: &str, stop: &AtomicBool, troubled: &AtomicU64) -> Outcome {
     loop {
-        match client.send("POST", "/books", Some(key), Some(&book(key))).await {
+        let answer = client.send("POST", "/books", Some(key), Some(&book(key))).await;
+        if answer.as_ref().is_none_or(|answer| answer.status != 201) {
+            troubled.fetch_add(1, Ordering::Relaxed);
+        }
+        match answer {
             Some(Answer { status: 201, body, .. }) => {
                 let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
                 return Outcome::Committed { id: text("id"), digest: text("digest") };

@@ -46,6 +46,8 @@ pub(crate) enum ApiError {
     InvalidImport { detail: String, failed: Vec<FailedRow> },
     /// A restore was not begun.
     RestorationRefused { reason: String },
+    /// The members were not changed.
+    MembersRefused { reason: String },
     /// The lab did not do it.
     LabRefused { reason: String },
     /// No round can be run.
@@ -146,6 +148,9 @@ impl ApiError {
             Self::RestorationRefused { .. } => {
                 (StatusCode::CONFLICT, "/problems/restoration-refused", "The restore was not begun")
             }
+            Self::MembersRefused { .. } => {
+                (StatusCode::CONFLICT, "/problems/members-refused", "The members were not changed")
+            }
             Self::LabRefused { .. } => (StatusCode::CONFLICT, "/problems/lab-refused", "The lab did not do it"),
             Self::NoQuorum { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/no-quorum", "No round can be run at present")
@@ -203,7 +208,9 @@ impl ApiError {
                     sentence(reason)
                 )
             }
-            Self::RestorationRefused { reason } | Self::LabRefused { reason } => sentence(reason),
+            Self::RestorationRefused { reason } | Self::MembersRefused { reason } | Self::LabRefused { reason } => {
+                sentence(reason)
+            }
             Self::NoQuorum { reason, .. } => {
                 format!(
                     "Nothing was changed: {} Send it again with the same key when that is mended.",

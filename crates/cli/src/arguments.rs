@@ -52,6 +52,11 @@ pub(crate) enum Operation {
     Status,
     /// Show the members and the state of each.
     Members,
+    /// Change who is a member, while the cluster runs.
+    Member {
+        #[command(subcommand)]
+        command: MemberCommand,
+    },
     /// Show the newest rounds, or one round with its votes.
     Rounds(RoundsArguments),
     /// Compare all copies of all books and put damaged ones right.
@@ -70,6 +75,38 @@ pub(crate) enum Operation {
     Events,
     /// Measure writes per second and their latency. Writes generated books into the catalogue.
     Bench(BenchArguments),
+}
+
+/// One change at a time; each takes effect between two rounds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemberCommand {
+    /// Let a replicator in: it catches up, then votes.
+    Add {
+        /// Its name, such as replicator-4.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// It is to follow every round, and to have no vote.
+        #[arg(long)]
+        observer: bool,
+    },
+    /// Send a member away, for good. The others must be enough without it.
+    Remove {
+        /// Its name.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let an observer vote.
+    Promote {
+        /// Its name.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let a voter only follow.
+    Demote {
+        /// Its name.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

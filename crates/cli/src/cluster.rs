@@ -29,6 +29,8 @@ pub(crate) struct Cluster {
 #[derive(Debug, Deserialize)]
 struct Member {
     id: String,
+    #[serde(default)]
+    role: String,
     state: String,
     connected: bool,
     version: Option<u64>,
@@ -36,6 +38,14 @@ struct Member {
     in_doubt_round: Option<String>,
     address: Option<String>,
     detail: Option<String>,
+    catch_up: Option<CatchUp>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CatchUp {
+    files_sent: u64,
+    files_left: u64,
+    bytes_sent: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,8 +103,8 @@ impl Cluster {
 }
 
 fn draw_members(members: &[Member]) -> String {
-    let mut table = table(&["member", "state", "version", "in doubt since", "address", "note"]);
-    align_right(&mut table, &[2]);
+    let mut table = table(&["member", "role", "state", "version", "in doubt since", "address", "note"]);
+    align_right(&mut table, &[3]);
     for member in members {
         let state = member.state.replace('_', " ");
         let state = if member.connected { state } else { format!("{state}, not connected") };
@@ -104,14 +114,26 @@ fn draw_members(members: &[Member]) -> String {
         });
         table.add_row([
             member.id.clone(),
+            member.role.clone(),
             state,
             or_dash(member.version),
             or_dash(doubt),
             or_dash(member.address.as_deref()),
-            member.detail.clone().unwrap_or_default(),
+            note(member),
         ]);
     }
     table.to_string()
+}
+
+fn note(member: &Member) -> String {
+    let detail = member.detail.clone().unwrap_or_default();
+    match &member.catch_up {
+        Some(CatchUp { files_sent, files_left, bytes_sent }) => {
+            let kilobytes = bytes_sent.div_ceil(1_024);
+            format!("{detail}: {files_sent} files ({kilobytes} KiB) sent, {files_left} to go")
+        }
+        None => detail,
+    }
 }
 
 /// Asks how the cluster is.

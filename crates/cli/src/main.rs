@@ -10,6 +10,7 @@ mod events;
 mod exit;
 mod export;
 mod import;
+mod member;
 mod output;
 mod replicate;
 mod restore;
@@ -50,6 +51,7 @@ async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
     let result = match operation {
         Operation::Status => cluster::status(&client, &output).await,
         Operation::Members => cluster::members(&client, &output).await,
+        Operation::Member { command } => member::run(&client, &output, &command).await,
         Operation::Rounds(rounds) => rounds::run(&client, &output, &rounds).await,
         Operation::Restore(restore) => restore::run(&client, &output, &restore).await,
         Operation::Import(import) => import::run(&client, &output, &import).await,

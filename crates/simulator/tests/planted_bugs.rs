@@ -4,7 +4,7 @@
 use simulator::{PlantedBug, TraceMode, run};
 use std::collections::HashSet;
 
-const SEEDS: std::ops::Range<u64> = 0..40;
+const SEEDS: std::ops::Range<u64> = 0..400;
 
 #[test]
 fn every_planted_bug_is_found_as_the_breach_of_its_rule() {

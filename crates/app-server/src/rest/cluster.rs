@@ -6,8 +6,8 @@ use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
 use axum::extract::State;
 use protocol::{
-    AppServerId, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberState, MemberStatus, Query, QueryAnswer, RoundId,
-    SetDigest, Version,
+    AppServerId, CatchUpProgress, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberRole, MemberState, MemberStatus,
+    Query, QueryAnswer, RoundId, SetDigest, Version,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -39,6 +39,9 @@ pub(super) struct ClusterJson {
 struct MemberJson {
     #[schema(value_type = String)]
     id: MemberId,
+    /// `voter`, `joining` or `observer`.
+    #[schema(value_type = String)]
+    role: MemberRole,
     /// `in_sync`, `catching_up` or `down`.
     #[schema(value_type = String)]
     state: MemberState,
@@ -50,6 +53,26 @@ struct MemberJson {
     in_doubt_round: Option<RoundId>,
     address: Option<String>,
     detail: Option<String>,
+    /// How far it is brought level.
+    catch_up: Option<CatchUpJson>,
+    /// When it was last connected.
+    last_seen: Option<String>,
+}
+
+/// How far somebody is brought level.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct CatchUpJson {
+    #[schema(value_type = u64)]
+    to: Version,
+    files_sent: u64,
+    files_left: u64,
+    bytes_sent: u64,
+}
+
+impl From<CatchUpProgress> for CatchUpJson {
+    fn from(CatchUpProgress { to, files_sent, files_left, bytes_sent }: CatchUpProgress) -> Self {
+        Self { to, files_sent, files_left, bytes_sent }
+    }
 }
 
 /// The link to the coordinator.
@@ -123,6 +146,7 @@ pub(super) async fn load(State(app): State<Arc<App>>) -> Json<ClusterJson> {
 fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
     MemberJson {
         id: member.id.clone(),
+        role: member.role,
         state: member.state,
         connected: member.connected && is_told,
         version: member.version,
@@ -134,6 +158,8 @@ fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
         } else {
             Some("not known while the coordinator cannot be reached".to_owned())
         },
+        catch_up: member.catch_up.filter(|_| is_told).map(CatchUpJson::from),
+        last_seen: member.last_seen_ms.map(clock::text),
     }
 }
 

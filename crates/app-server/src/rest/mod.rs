@@ -11,6 +11,7 @@ mod exports;
 mod guard;
 mod imports;
 mod lab;
+mod members;
 mod replications;
 mod request;
 mod restorations;
@@ -157,6 +158,8 @@ fn interface() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))
         .routes(routes!(cluster::load))
+        .routes(routes!(members::add))
+        .routes(routes!(members::change, members::remove))
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::load))
         .routes(routes!(events::stream))

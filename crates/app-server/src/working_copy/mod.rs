@@ -31,7 +31,7 @@ use crate::index::Index;
 use crate::settings::Settings;
 use edits_search::EditsSearcher;
 use holder::Holder;
-use protocol::{ChangeId, LabAction, Query, QueryAnswer, RestorationId, Submission};
+use protocol::{ChangeId, LabAction, MembershipChange, Query, QueryAnswer, RestorationId, Submission};
 use service::access_token::AccessToken;
 use service::health::Readiness;
 use std::sync::atomic::AtomicBool;
@@ -91,6 +91,8 @@ pub(crate) struct Unreachable;
 pub(crate) enum Order {
     /// Start a restore.
     Restore { restoration: RestorationId, dry_run: bool },
+    /// Change who is a member.
+    ChangeMembers { change: MembershipChange },
     /// For the lab.
     Lab { action: LabAction },
 }

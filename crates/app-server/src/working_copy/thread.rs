@@ -112,6 +112,7 @@ pub(super) fn start(
     };
     let checkpoint_version = state.version;
     let mut follower = Follower::new(settings.id.clone(), identity.identity.incarnation, state);
+    follower.advertise(settings.advertise.clone());
     follower.distrust(leftovers);
     let thread = CopyThread {
         follower,

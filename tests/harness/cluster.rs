@@ -1,4 +1,4 @@
-//! Real processes: one coordinator, some replicators, one app-server.
+//! Real processes: one coordinator, some replicators, one app-server or more.
 
 use crate::Client;
 use crate::process::{Process, command};
@@ -22,6 +22,8 @@ pub enum Service {
     Replicator(usize),
     /// The app-server.
     AppServer,
+    /// A further app-server, from 2.
+    FurtherAppServer(usize),
 }
 
 impl Service {
@@ -30,6 +32,7 @@ impl Service {
             Self::Coordinator => "coordinator".to_owned(),
             Self::Replicator(number) => format!("replicator-{number}"),
             Self::AppServer => "app-server".to_owned(),
+            Self::FurtherAppServer(number) => format!("app-server-{number}"),
         }
     }
 
@@ -37,7 +40,7 @@ impl Service {
         match self {
             Self::Coordinator => "coordinator",
             Self::Replicator(_) => "replicator",
-            Self::AppServer => "app-server",
+            Self::AppServer | Self::FurtherAppServer(_) => "app-server",
         }
     }
 }
@@ -47,6 +50,8 @@ impl Service {
 pub struct Options {
     /// How many replicators.
     pub replicators: usize,
+    /// How many app-servers.
+    pub app_servers: usize,
     /// More settings, as environment variables of every process.
     pub environment: Vec<(String, String)>,
     /// The access token of the cluster.
@@ -57,7 +62,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicators: 3, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
+        Self { replicators: 3, app_servers: 1, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
     }
 }
 
@@ -75,7 +80,7 @@ impl Cluster {
     /// Starts one and waits until it accepts writes.
     pub async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ports = free_ports(options.replicators + 2);
+        let ports = free_ports(1 + options.replicators + options.app_servers);
         let mut cluster = Self { running: Vec::new(), directory, options, ports };
         std::fs::create_dir(cluster.folder()).unwrap();
         if let Some(token) = &cluster.options.token {
@@ -92,7 +97,8 @@ impl Cluster {
     #[must_use]
     pub fn services(&self) -> Vec<Service> {
         let replicators = (1..=self.options.replicators).map(Service::Replicator);
-        [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).collect()
+        let further = (2..=self.options.app_servers).map(Service::FurtherAppServer);
+        [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).chain(further).collect()
     }
 
     /// The folder of all data directories; a place for whatever else a test keeps.
@@ -110,7 +116,13 @@ impl Cluster {
     /// A client of the app-server.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.address(Service::AppServer)), self.options.token.as_deref())
+        self.client_of(Service::AppServer)
+    }
+
+    /// A client of one of several app-servers.
+    #[must_use]
+    pub fn client_of(&self, app_server: Service) -> Client {
+        Client::new(format!("http://{}", self.address(app_server)), self.options.token.as_deref())
     }
 
     /// Where the cluster's token is, if it has one.
@@ -148,7 +160,7 @@ impl Cluster {
                     (1..=self.options.replicators).map(|number| format!("replicator-{number}")).collect();
                 command.arg("--members").arg(members.join(","));
             }
-            Service::Replicator(_) | Service::AppServer => {
+            Service::Replicator(_) | Service::AppServer | Service::FurtherAppServer(_) => {
                 command.arg("--id").arg(service.name()).arg("--coordinator").arg(coordinator);
             }
         }
@@ -223,6 +235,7 @@ impl Cluster {
             Service::Coordinator => 0,
             Service::AppServer => 1,
             Service::Replicator(number) => number + 1,
+            Service::FurtherAppServer(number) => self.options.replicators + number,
         };
         format!("127.0.0.1:{}", self.ports[index])
     }

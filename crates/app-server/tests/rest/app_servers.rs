@@ -5,6 +5,7 @@ use app_server::Settings;
 use protocol::{AppServerStatus, ToAppServer};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use service::access_token::AccessToken;
 
 const AT_LEAST: &str = "Concordance-At-Least-Version";
 const OTHERS_PAGE: &str = "http://127.0.0.1:7401";
@@ -18,14 +19,14 @@ fn waiting() -> Settings {
     Settings { version_wait_ms: 30_000, ..patient() }
 }
 
+fn another() -> AppServerStatus {
+    let address = Some(OTHERS_PAGE.parse().unwrap());
+    AppServerStatus { id: "app-server-2".parse().unwrap(), address, connected: true }
+}
+
 async fn hear_of_another(server: &Server) {
     let own = AppServerStatus { id: "app-server".parse().unwrap(), address: None, connected: true };
-    let another = AppServerStatus {
-        id: "app-server-2".parse().unwrap(),
-        address: Some(OTHERS_PAGE.parse().unwrap()),
-        connected: true,
-    };
-    server.coordinator.say(ToAppServer::AppServers { app_servers: vec![own, another] });
+    server.coordinator.say(ToAppServer::AppServers { app_servers: vec![own, another()] });
     server
         .wait_for("the list", || async {
             server.get("/cluster").await.body["app_servers"].as_array().unwrap().len() == 2
@@ -149,6 +150,25 @@ async fn pages_of_the_clusters_app_servers_may_read_and_write_here() {
             assert!(answer.header("Access-Control-Expose-Headers").unwrap().contains("Concordance-Version"));
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_other_app_servers_must_show_the_token_as_everybody_must() {
+    let mut server = Server::start().await;
+    hear_of_another(&server).await;
+    server.stop().await;
+    server.run(Some(AccessToken::parse("correct-horse-battery-staple").unwrap())).await;
+    let request = |method| server.request(method, "/books").header("Origin", OTHERS_PAGE);
+    let told = || async {
+        // Said anew to the one that connected anew.
+        server.coordinator.say(ToAppServer::AppServers { app_servers: vec![another()] });
+        send(request(Method::GET)).await.header("Access-Control-Allow-Origin").is_some()
+    };
+    server.wait_for("the list", told).await;
+    let asks = request(Method::OPTIONS).header("Access-Control-Request-Method", "POST");
+    assert_eq!(send(asks).await.status, StatusCode::NO_CONTENT);
+    send(request(Method::GET)).await.problem(401, "/problems/unauthorized");
+    send(request(Method::POST).json(&book("x"))).await.problem(401, "/problems/unauthorized");
 }
 
 #[tokio::test]

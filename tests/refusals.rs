@@ -262,6 +262,17 @@ async fn second_process_with_a_members_name_is_refused_while_the_first_is_alive(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn second_app_server_with_the_name_of_a_first_is_refused_while_the_first_is_alive() {
+    let cluster = small_cluster(1).await;
+    let data = cluster.folder().join("second");
+    let command = cluster.command(Service::AppServer, &data, ANY_PORT);
+    let second = Process::start(command, &cluster.folder().join("second.log"));
+    second.wait_until_logged("another app-server is connected as app-server; stop one of the two").await;
+    goes_on(&cluster, 1).await;
+    assert!(system_tests::book_files(&data).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replicator_of_another_cluster_is_refused_and_both_clusters_go_on() {
     let (mut ours, mut theirs) = (small_cluster(2).await, small_cluster(2).await);
     let member = Service::Replicator(2);
@@ -337,7 +348,7 @@ async fn requests_under_another_name_or_from_another_page_are_refused() {
     assert_eq!(raw(&cluster, "DELETE", &address, &[("Host", "evil.example")]).await, 403);
     assert_eq!(raw(&cluster, "DELETE", &address, &[("Origin", "http://evil.example")]).await, 403);
     let request = client.request("POST", "/books").header("Origin", "http://evil.example").json(&book("Never"));
-    is_problem(&client.ask(request).await.unwrap(), 403, "/problems/forbidden", &["pages of this server"]);
+    is_problem(&client.ask(request).await.unwrap(), 403, "/problems/forbidden", &["pages of this cluster"]);
     goes_on(&cluster, 2).await;
 }
 

@@ -30,8 +30,8 @@ const axeSource = await readFile(
 )
 
 /** Starts browser and, if none is named, server. Give `after` of node:test the `close` of the result. */
-export async function start({ books } = {}) {
-  const named = process.env.CONCORDANCE_URL
+export async function start({ books, url } = {}) {
+  const named = url ?? process.env.CONCORDANCE_URL
   const server = named ? null : await serve({ books })
   const profile = await mkdtemp(join(tmpdir(), 'concordance-e2e-'))
   const browser = await chromium.launchPersistentContext(profile, {

@@ -4,6 +4,7 @@ import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
 import { observeAnswers } from './api/client'
+import { servers } from './api/servers'
 import { applyLocale, i18n } from './locales'
 import { queryOptions } from './plugins/query'
 import { vuetify } from './plugins/vuetify'
@@ -20,4 +21,5 @@ app.use(router)
 app.use(VueQueryPlugin, queryOptions)
 
 observeAnswers(useLink().noteAnswer)
+servers.observe(useLink().noteMove)
 void applyLocale(usePreferences().locale).finally(() => app.mount('#app'))

@@ -1,4 +1,4 @@
-//! Real processes: one coordinator, some replicators, one app-server.
+//! Real processes: one coordinator, some replicators, one app-server or more.
 
 use crate::Client;
 use crate::process::{Process, command};
@@ -25,6 +25,8 @@ pub enum Service {
     Replicator(usize),
     /// The app-server.
     AppServer,
+    /// A further app-server, from 2.
+    FurtherAppServer(usize),
 }
 
 impl Service {
@@ -35,6 +37,7 @@ impl Service {
             Self::Coordinator => "coordinator".to_owned(),
             Self::Replicator(number) => format!("replicator-{number}"),
             Self::AppServer => "app-server".to_owned(),
+            Self::FurtherAppServer(number) => format!("app-server-{number}"),
         }
     }
 
@@ -42,7 +45,7 @@ impl Service {
         match self {
             Self::Coordinator => "coordinator",
             Self::Replicator(_) => "replicator",
-            Self::AppServer => "app-server",
+            Self::AppServer | Self::FurtherAppServer(_) => "app-server",
         }
     }
 }
@@ -52,6 +55,8 @@ impl Service {
 pub struct Options {
     /// How many replicators.
     pub replicators: usize,
+    /// How many app-servers.
+    pub app_servers: usize,
     /// More settings, as environment variables of every process.
     pub environment: Vec<(String, String)>,
     /// The access token of the cluster.
@@ -62,7 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicators: 3, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
+        Self { replicators: 3, app_servers: 1, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
     }
 }
 
@@ -82,7 +87,7 @@ impl Cluster {
     /// Starts one and waits until it accepts writes.
     pub async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ports = free_ports(options.replicators + SPARE_REPLICATORS + 2);
+        let ports = free_ports(1 + options.replicators + SPARE_REPLICATORS + options.app_servers);
         let replicators = (1..=options.replicators).collect();
         let mut cluster = Self { running: Vec::new(), directory, options, replicators, ports };
         std::fs::create_dir(cluster.folder()).unwrap();
@@ -100,7 +105,8 @@ impl Cluster {
     #[must_use]
     pub fn services(&self) -> Vec<Service> {
         let replicators = self.replicators.iter().copied().map(Service::Replicator);
-        [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).collect()
+        let further = (2..=self.options.app_servers).map(Service::FurtherAppServer);
+        [Service::Coordinator].into_iter().chain(replicators).chain([Service::AppServer]).chain(further).collect()
     }
 
     /// The folder of all data directories; a place for whatever else a test keeps.
@@ -118,7 +124,13 @@ impl Cluster {
     /// A client of the app-server.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.address(Service::AppServer)), self.options.token.as_deref())
+        self.client_of(Service::AppServer)
+    }
+
+    /// A client of one of several app-servers.
+    #[must_use]
+    pub fn client_of(&self, app_server: Service) -> Client {
+        Client::new(format!("http://{}", self.address(app_server)), self.options.token.as_deref())
     }
 
     /// Where the cluster's token is, if it has one.
@@ -156,7 +168,7 @@ impl Cluster {
                     (1..=self.options.replicators).map(|number| format!("replicator-{number}")).collect();
                 command.arg("--members").arg(members.join(","));
             }
-            Service::Replicator(_) | Service::AppServer => {
+            Service::Replicator(_) | Service::AppServer | Service::FurtherAppServer(_) => {
                 command.arg("--id").arg(service.name()).arg("--coordinator").arg(coordinator);
             }
         }
@@ -253,6 +265,7 @@ impl Cluster {
             Service::Coordinator => 0,
             Service::AppServer => 1,
             Service::Replicator(number) => number + 1,
+            Service::FurtherAppServer(number) => self.options.replicators + SPARE_REPLICATORS + number,
         };
         format!("127.0.0.1:{}", self.ports[index])
     }

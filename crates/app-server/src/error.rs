@@ -5,7 +5,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use catalogue::{FieldError, InvalidBook};
-use protocol::{ChangeId, Digest, Refusal, RoundId, VoteReport};
+use protocol::{ChangeId, Digest, Refusal, RoundId, Version, VoteReport};
 use serde::Serialize;
 
 /// A row of an import that cannot be imported.
@@ -56,6 +56,8 @@ pub(crate) enum ApiError {
     QueueFull { detail: String, retry_after_ms: u64 },
     /// This copy was never level since the start.
     NotReady { detail: String },
+    /// This copy does not show the version that was asked for.
+    Behind { wanted: Version, shown: Version },
     /// The coordinator cannot be asked.
     CoordinatorUnreachable { detail: String },
     /// The request comes from a page of another server, or under another server's name.
@@ -161,6 +163,7 @@ impl ApiError {
             Self::NotReady { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "This server is not ready yet")
             }
+            Self::Behind { .. } => (StatusCode::SERVICE_UNAVAILABLE, "/problems/behind", "This server is behind"),
             Self::CoordinatorUnreachable { .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "/problems/coordinator-unreachable",
@@ -211,6 +214,12 @@ impl ApiError {
             Self::RestorationRefused { reason } | Self::MembersRefused { reason } | Self::LabRefused { reason } => {
                 sentence(reason)
             }
+            Self::Behind { wanted, shown } => {
+                format!(
+                    "This server shows version {shown}, and version {wanted} was asked for; try again in a moment, or ask \
+                     another app-server."
+                )
+            }
             Self::NoQuorum { reason, .. } => {
                 format!(
                     "Nothing was changed: {} Send it again with the same key when that is mended.",
@@ -227,7 +236,7 @@ impl ApiError {
             Self::NoQuorum { retry_after_ms, .. } | Self::QueueFull { retry_after_ms, .. } => {
                 Some(retry_after_ms.div_ceil(1_000).max(1))
             }
-            Self::NotReady { .. } | Self::CoordinatorUnreachable { .. } => Some(1),
+            Self::NotReady { .. } | Self::Behind { .. } | Self::CoordinatorUnreachable { .. } => Some(1),
             _ => None,
         }
     }

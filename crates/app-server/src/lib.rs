@@ -28,6 +28,7 @@ pub use settings::{Flags, Settings};
 pub use working_copy::OpeningError;
 
 use event_hub::EventHub;
+use protocol::PageAddress;
 use rest::App;
 use service::config::ConfigError;
 use service::health::Readiness;
@@ -73,8 +74,10 @@ pub async fn run(flags: Flags) -> Result<(), AppServerError> {
 ///
 /// # Errors
 /// If the data directory cannot be used, or the disk fails under it.
-pub async fn serve(settings: Settings, process: Process, listener: TcpListener) -> Result<(), AppServerError> {
+pub async fn serve(mut settings: Settings, process: Process, listener: TcpListener) -> Result<(), AppServerError> {
     let readiness = Readiness::starting("the copy of the catalogue was not level with the coordinator yet");
+    let address = listener.local_addr().unwrap_or(settings.process.listen);
+    settings.advertise = settings.advertise.or_else(|| PageAddress::of_listener(address));
     let hub = EventHub::new(&settings);
     let (copy, running) = {
         let (settings, hub, readiness) = (settings.clone(), hub.clone(), readiness.clone());
@@ -83,7 +86,6 @@ pub async fn serve(settings: Settings, process: Process, listener: TcpListener) 
             .await
             .expect("opening the copy does not panic")?
     };
-    let address = listener.local_addr().unwrap_or(settings.process.listen);
     let limits = settings.process.limits.clone();
     let app = Arc::new(App::new(settings, address, copy, hub, process.token, process.shutdown.clone()));
     let router = rest::router(app, readiness, process.metrics);

@@ -2,7 +2,7 @@
 //!
 //! Read once, in `main`, from flags, environment and file (`service::config`), and passed on as values.
 
-use protocol::AppServerId;
+use protocol::{AppServerId, PageAddress};
 use serde::{Deserialize, Serialize};
 use service::process::{ProcessFlags, ProcessSettings};
 use service::websocket::{LinkAddress, LinkSettings};
@@ -25,6 +25,10 @@ pub struct Flags {
     /// Names under which browsers may reach this server, beside its address and localhost; separated by commas.
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub allowed_hosts: Option<Vec<String>>,
+    /// Where browsers reach this server's page, such as http://books.example:7400; told to the pages of the cluster's other
+    /// app-servers. By default the address that it listens on, unless that is all of them.
+    #[arg(long, value_name = "URL")]
+    pub advertise: Option<String>,
     /// How long a write waits for its outcome before it is answered with 202.
     #[arg(long, value_name = "MS")]
     pub answer_wait_ms: Option<u64>,
@@ -47,10 +51,16 @@ pub struct Settings {
     /// Host names under which this server may be reached beside its own address and localhost. A page from anywhere else
     /// could otherwise point its own name at this address and speak to it (DNS rebinding).
     pub allowed_hosts: Vec<String>,
+    /// Where browsers reach the page of this server. Pages of the other app-servers go on here when theirs is gone, and a page
+    /// from here may ask the others.
+    pub advertise: Option<PageAddress>,
 
     /// How long a write waits for its outcome before 202. Longer than a coordinator that crashed takes to come back, so that
     /// most crashes are a delay and not a question; shorter than browsers and proxies wait.
     pub answer_wait_ms: u64,
+    /// How long a read waits for the version that it asks for. Longer than a copy that follows needs; one that has to catch up
+    /// takes longer, and then another app-server is the better one to ask.
+    pub version_wait_ms: u64,
     /// How long an import may take before it goes on in the background.
     pub import_answer_wait_ms: u64,
     /// How long a restore may take before it goes on in the background.
@@ -110,7 +120,9 @@ impl Default for Settings {
             id: "app-server".parse().expect("a plain word is a name"),
             coordinator: vec!["ws://127.0.0.1:7410".parse().expect("a loopback address can be dialled")],
             allowed_hosts: Vec::new(),
+            advertise: None,
             answer_wait_ms: 10_000,
+            version_wait_ms: 5_000,
             import_answer_wait_ms: 10_000,
             restoration_answer_wait_ms: 10_000,
             question_timeout_ms: 3_000,
@@ -161,6 +173,13 @@ mod tests {
         assert_eq!(settings.coordinator.len(), 2);
         assert!(settings.process.lab && settings.process.listen.port() == 0);
         assert_eq!(settings.answer_wait_ms, 10_000);
+    }
+
+    #[test]
+    fn address_that_is_no_pages_is_refused_naming_the_flag() {
+        let flags = Flags::parse_from(["app-server", "--advertise", "books.example"]);
+        let error = service::config::load::<Settings>(&flags, None).unwrap_err().to_string();
+        assert!(error.contains("--advertise") && error.contains("http://host:port"), "{error}");
     }
 
     #[test]

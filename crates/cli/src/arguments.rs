@@ -114,10 +114,13 @@ pub(crate) struct UpArguments {
     /// How many replicators; a data directory stays with its number.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) replicators: u16,
+    /// How many app-servers; each has a page of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = app_servers)]
+    pub(crate) app_servers: u16,
     /// Directory for everything that the cluster keeps.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
-    /// Port of the page; the coordinator takes N+10, replicator i takes N+20+i.
+    /// Port of the page; further app-servers take N+1 to N+8, the coordinator N+10, replicator i N+20+i.
     #[arg(long, value_name = "N", default_value_t = 7400, value_parser = value_parser!(u16).range(1..=65_400))]
     pub(crate) port: u16,
     /// Allow forced aborts and crash points, for demonstrations and tests.
@@ -140,6 +143,17 @@ pub(crate) struct UpArguments {
 impl UpArguments {
     /// Everything of a local cluster listens here.
     pub(crate) const HOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+    /// The ports of a local cluster's app-servers end before the coordinator's.
+    const APP_SERVERS_MAX: u16 = 9;
+}
+
+fn app_servers(text: &str) -> Result<u16, String> {
+    let most = UpArguments::APP_SERVERS_MAX;
+    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        format!(
+            "a local cluster has ports for 1 to {most} app-servers; start more of them by hand, each with its own --id"
+        )
+    })
 }
 
 #[derive(Debug, Args)]

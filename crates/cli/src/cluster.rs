@@ -23,6 +23,8 @@ pub(crate) struct Cluster {
     coordinator: Coordinator,
     app_server: AppServer,
     #[serde(default)]
+    app_servers: Vec<OtherAppServer>,
+    #[serde(default)]
     lab: bool,
 }
 
@@ -64,6 +66,13 @@ struct AppServer {
     modified: Option<u64>,
 }
 
+#[derive(Debug, Deserialize)]
+struct OtherAppServer {
+    id: String,
+    address: Option<String>,
+    connected: bool,
+}
+
 impl Cluster {
     fn is_well(&self) -> bool {
         let members_are_well =
@@ -98,7 +107,18 @@ impl Cluster {
         if self.lab {
             lines.push(("lab", "on".to_owned()));
         }
-        format!("{}\n\n{}", facts(&lines), draw_members(&self.members))
+        let app_servers = if self.app_servers.is_empty() { String::new() } else { self.draw_app_servers() };
+        format!("{}\n\n{}{app_servers}", facts(&lines), draw_members(&self.members))
+    }
+
+    fn draw_app_servers(&self) -> String {
+        let mut table = table(&["app-server", "state", "page", "note"]);
+        for OtherAppServer { id, address, connected } in &self.app_servers {
+            let state = if *connected { "connected" } else { "not connected" };
+            let note = if *id == self.app_server.id { "answers here" } else { "" };
+            table.add_row([id, state, &or_dash(address.as_deref()), note]);
+        }
+        format!("\n\n{table}")
     }
 }
 

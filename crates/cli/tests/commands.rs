@@ -112,6 +112,10 @@ fn cluster(accepting_writes: bool) -> Value {
         ],
         "coordinator": {"connected": true, "since": "2026-11-20T10:00:00.000Z", "address": "ws://127.0.0.1:7410"},
         "app_server": {"id": "app-server", "version": 12, "level": true, "books": 30, "modified": 0}, "lab": false,
+        "app_servers": [
+            {"id": "app-server", "address": "http://127.0.0.1:7400", "connected": true},
+            {"id": "app-server-2", "address": "http://127.0.0.1:7401", "connected": false},
+        ],
     })
 }
 
@@ -123,6 +127,15 @@ fn status_is_success_when_all_is_well_and_a_finding_when_not() {
     let ill = Server::new(vec![json_answer(200, cluster(false))]).run(&["status"]);
     assert_eq!(code(&ill), 3);
     assert!(stdout(&ill).contains("replicator-2 is down") && stdout(&ill).contains("not connected"));
+}
+
+#[test]
+fn status_lists_the_app_servers_and_says_which_one_answers() {
+    let output = stdout(&Server::new(vec![json_answer(200, cluster(true))]).run(&["status"]));
+    let line = |name: &str| output.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
+    assert!(line("app-server-2").contains("not connected") && line("app-server-2").contains("http://127.0.0.1:7401"));
+    let answers: Vec<_> = output.lines().filter(|line| line.contains("answers here")).collect();
+    assert!(matches!(answers[..], [line] if line.contains("http://127.0.0.1:7400")), "{output}");
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Fakes {
 }
 
 fn addresses(port: u16) -> Vec<SocketAddr> {
-    [0, 10, 21, 22].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset))).to_vec()
+    [0, 1, 10, 21, 22].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset))).to_vec()
 }
 
 /// A first port for a cluster of two replicators, outside the range that the system gives out by itself.
@@ -220,6 +220,24 @@ fn cluster_starts_is_seeded_once_and_stops_in_order() {
 }
 
 #[test]
+fn several_app_servers_are_started_kept_alive_and_stopped_before_the_rest() {
+    let fakes = Fakes::new();
+    let mut up = fakes.up(&["--empty", "--app-servers", "2"]);
+    up.wait_for("Concordance is running");
+    assert!(up.output().contains(&format!("http://127.0.0.1:{}", fakes.port + 1)), "{}", up.output());
+    kill(fakes.ids("app-server-2")[0], Signal::KILL);
+    until("a second life", || fakes.ids("app-server-2").len() == 2, || up.output());
+    assert_eq!(fakes.ids("app-server").len(), 1);
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
+    let diary = fakes.diary();
+    let mut stops: Vec<&str> = diary.lines().filter_map(|line| line.strip_suffix(" stopped")).collect();
+    assert_eq!(stops.len(), 5, "{diary}");
+    stops[..2].sort_unstable();
+    assert_eq!(stops[..2], ["app-server", "app-server-2"], "{diary}");
+}
+
+#[test]
 fn empty_cluster_is_not_seeded() {
     let fakes = Fakes::new();
     let mut up = fakes.up(&["--empty"]);
@@ -282,7 +300,7 @@ fn service_that_never_starts_is_told_with_its_last_words() {
 #[test]
 fn busy_port_is_named_before_anything_starts() {
     let fakes = Fakes::new();
-    let _busy = TcpListener::bind(fakes.addresses()[1]).unwrap();
+    let _busy = TcpListener::bind(fakes.addresses()[2]).unwrap();
     let mut up = fakes.up(&[]);
     assert_eq!(up.wait().code(), Some(1));
     let output = up.output();

@@ -42,16 +42,6 @@ pub enum RecoveryError {
     /// A record cannot follow those before it.
     #[error("the decision log cannot be believed: {0}")]
     Impossible(#[from] ImpossibleRecord),
-    /// The members are fixed when the cluster is made.
-    #[error(
-        "this cluster was made with the members {made}, but --members names {given}; members cannot be changed here"
-    )]
-    OtherMembers {
-        /// Those of the cluster.
-        made: String,
-        /// Those given now.
-        given: String,
-    },
 }
 
 /// What a coordinator starts from.
@@ -83,14 +73,14 @@ pub(crate) fn checkpoint_path(directory: &DataDirectory) -> PathBuf {
 }
 
 /// Opens the data directory and reads what it holds.
-pub(crate) fn recover(settings: &Settings, given: View) -> Result<Recovered, RecoveryError> {
+pub(crate) fn recover(settings: &Settings, first: View) -> Result<Recovered, RecoveryError> {
     let directory = DataDirectory::open(&settings.process.data, "coordinator")?;
     let key = secret_file::load_or_create(&directory.path().join("data.key"))?;
     let (mut state, log_from, covered) = match load_checkpoint(&directory, &key)? {
         Some((header, state)) => (state, header.log_from, header.sequence),
         None => {
             let cluster = ClusterId(uuid::Uuid::new_v4());
-            (CoordinatorState::new(cluster, given.clone()), LogSequence(1), LogSequence::ZERO)
+            (CoordinatorState::new(cluster, first.clone()), LogSequence(1), LogSequence::ZERO)
         }
     };
     let mut problem = None;
@@ -110,7 +100,6 @@ pub(crate) fn recover(settings: &Settings, given: View) -> Result<Recovered, Rec
         _ if last < covered => return Err(RecoveryError::Damaged("it ends before its checkpoint".to_owned())),
         LogEnd::Clean | LogEnd::TornTail { .. } => {}
     }
-    check_members(&state.view, &given)?;
     let torn = matches!(recovered.end, LogEnd::TornTail { .. });
     Ok(Recovered { directory, key, log, torn, state, last })
 }
@@ -130,10 +119,4 @@ fn apply(state: &mut CoordinatorState, sequence: LogSequence, payload: &[u8]) ->
     let record: CoordinatorRecord = serde_json::from_slice(payload)
         .map_err(|error| RecoveryError::Damaged(format!("record {} is not one: {error}", sequence.0)))?;
     Ok(state.apply(record, sequence, 0)?)
-}
-
-fn check_members(view: &View, given: &View) -> Result<(), RecoveryError> {
-    let names = |view: &View| view.members.iter().map(|member| member.id.to_string()).collect::<Vec<_>>().join(", ");
-    let (made, given) = (names(view), names(given));
-    if made == given { Ok(()) } else { Err(RecoveryError::OtherMembers { made, given }) }
 }

@@ -3,8 +3,8 @@
 use crate::{Action, RoundOutcome};
 use crate::{
     AppServerId, ChangeId, ClusterId, ClusterStatus, CoordinatorId, Digest, Epoch, FromLearner, HolderAnswer,
-    HolderRequest, Incarnation, MemberId, Outcome, RequestId, RestorationId, RestorationReport, RoundId, RoundReport,
-    SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
+    HolderRequest, Incarnation, MemberId, Outcome, PageAddress, RequestId, RestorationId, RestorationReport, RoundId,
+    RoundReport, SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
 };
 use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,21 @@ pub struct AppServerHello {
     pub version: Version,
     /// The root of its copy.
     pub root: SetDigest,
+    /// Where browsers reach its page; none if it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<PageAddress>,
+}
+
+/// One app-server, as the coordinator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppServerStatus {
+    /// Its name.
+    pub id: AppServerId,
+    /// Where browsers reach its page; none if it did not say.
+    pub address: Option<PageAddress>,
+    /// Whether there is a connection.
+    pub connected: bool,
 }
 
 /// A question that is answered from what the coordinator knows.
@@ -363,6 +378,11 @@ pub enum ToAppServer {
         request: RequestId,
         /// The answer.
         answer: QueryAnswer,
+    },
+    /// Who serves this cluster's pages: sent when somebody comes or goes.
+    AppServers {
+        /// Those that are connected, and those that were lately.
+        app_servers: Vec<AppServerStatus>,
     },
     /// A restore was started, the members were changed, or something in the lab was done; or it was refused.
     Done {

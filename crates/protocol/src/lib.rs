@@ -13,6 +13,7 @@ mod content;
 mod digest;
 mod holder;
 mod ids;
+mod page_address;
 mod record;
 mod replicator_messages;
 mod restoration_report;
@@ -22,8 +23,8 @@ mod set_digest;
 mod view;
 
 pub use app_server_messages::{
-    AppServerHello, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer, LabAction,
-    MembershipChange, Query, QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
+    AppServerHello, AppServerStatus, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer,
+    LabAction, MembershipChange, Query, QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
 };
 pub use catch_up::{BucketEntries, CatchUpTarget, FetchedFile, FromLearner, ManifestEntry, ToLearner, WantedFile};
 pub use change::{Action, Change, Precondition, Submission};
@@ -38,6 +39,7 @@ pub use ids::{
     AppServerId, CatchUpId, ChangeId, ClusterId, CoordinatorId, Epoch, Incarnation, InvalidId, MemberId, RequestId,
     RestorationId, RoundId, RoundNumber, Version, ViewNumber,
 };
+pub use page_address::{InvalidPageAddress, PageAddress};
 pub use record::{BUCKETS, BucketNumber, Record};
 pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
 pub use restoration_report::{

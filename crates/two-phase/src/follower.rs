@@ -9,8 +9,8 @@ use crate::{Manifest, committed_record};
 use catalogue::BookPath;
 use protocol::{
     AppServerHello, AppServerId, CatchUpId, CatchUpTarget, ClusterId, CommittedRound, FetchedFile, FromAppServer,
-    FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest, Incarnation, PROTOCOL_VERSION, Repair,
-    RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
+    FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest, Incarnation, PROTOCOL_VERSION, PageAddress,
+    Repair, RequestId, SetDigest, ToAppServer, ToLearner, Version, WantedFile,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -136,6 +136,7 @@ enum Link {
 pub struct Follower {
     app_server: AppServerId,
     incarnation: Incarnation,
+    address: Option<PageAddress>,
     state: FollowerState,
     learner: Option<Learner>,
     distrusted: BTreeSet<BookPath>,
@@ -152,6 +153,7 @@ impl Follower {
         Self {
             app_server,
             incarnation,
+            address: None,
             state,
             learner: None,
             distrusted: BTreeSet::new(),
@@ -160,6 +162,11 @@ impl Follower {
             cluster_greeted: None,
             effects: Vec::new(),
         }
+    }
+
+    /// Says from now on where browsers reach its page.
+    pub fn advertise(&mut self, address: Option<PageAddress>) {
+        self.address = address;
     }
 
     /// Files that may hold anything, or be there without a record: those found on the disk that its checkpoint does not know,
@@ -200,6 +207,7 @@ impl Follower {
             coordinator: fence.coordinator,
             version,
             root: manifest.root(),
+            address: self.address.clone(),
         }));
     }
 
@@ -249,6 +257,7 @@ impl Follower {
                 message @ (ToAppServer::Told { .. }
                 | ToAppServer::Done { .. }
                 | ToAppServer::Answered { .. }
+                | ToAppServer::AppServers { .. }
                 | ToAppServer::Event(_)),
             ) => self.effects.push(FollowerEffect::Deliver(message)),
             (Admission::Newer, _) => {

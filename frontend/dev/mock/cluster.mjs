@@ -149,6 +149,7 @@ export class MockCluster {
         address: '127.0.0.1:7410',
       },
       app_server: { id: 'app-server-1', version: this.version, level: true, books, modified },
+      app_servers: [{ id: 'app-server-1', address: null, connected: !this.staleSince }],
       lab: false,
     }
   }

@@ -1,5 +1,6 @@
 /** Requests about books. */
 import { client, read } from './client'
+import { servers } from './servers'
 import { outcomeOf, type WriteOutcome } from './write'
 import type { Book, BookInput, BookList, BookSort, SortOrder } from './types'
 
@@ -79,5 +80,5 @@ export function deleteBook(id: string, digest: string, key: string): Promise<Wri
 }
 
 export function exportAddress(format: 'xml' | 'csv'): string {
-  return `/api/v1/exports?format=${format}`
+  return servers.address(`/api/v1/exports?format=${format}`)
 }

@@ -1,10 +1,11 @@
 /**
- * The only place that calls `fetch`. Gives typed requests, turns refusals into `ApiError` and silence
- * into `NoAnswer`, and tells an observer what every answer says about the state that it shows.
+ * Gives typed requests, turns refusals into `ApiError` and silence into `NoAnswer`, and tells an observer
+ * what every answer says about the state that it shows. Which server is asked is `servers`' to say.
  */
 import createClient from 'openapi-fetch'
 import { ApiError, NoAnswer, problemOf } from './problem'
 import type { paths } from './schema'
+import { servers } from './servers'
 
 /** What an answer's headers say about the state it was read from. */
 export interface AnswerState {
@@ -24,8 +25,7 @@ export function observeAnswers(next: AnswerObserver): void {
 
 export const client = createClient<paths>({
   baseUrl: globalThis.location?.origin ?? '',
-  // Looked up at each call, so that a test can put another `fetch` in its place.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: (request) => servers.ask(request),
 })
 
 client.use({

@@ -1,5 +1,6 @@
 /** Requests about the cluster: its members, its rounds, and this server's working copy. */
 import { client, read } from './client'
+import { servers } from './servers'
 import { outcomeOf, type WriteOutcome } from './write'
 import type { Cluster, LocalChange, Replication, Round } from './types'
 
@@ -9,8 +10,10 @@ export interface List<Item> {
   total: number
 }
 
-export function readCluster(): Promise<Cluster> {
-  return read(client.GET('/api/v1/cluster'))
+export async function readCluster(): Promise<Cluster> {
+  const cluster = await read(client.GET('/api/v1/cluster'))
+  servers.learn(cluster)
+  return cluster
 }
 
 export type RoundOutcome = Round['outcome']

@@ -1,6 +1,7 @@
 /** Requests about imports. */
 import { answered, client, read } from './client'
-import { ApiError, problemOf } from './problem'
+import { ApiError, NoAnswer, problemOf } from './problem'
+import { servers } from './servers'
 import type { Import } from './types'
 
 export type ImportType = 'text/csv' | 'application/xml'
@@ -24,6 +25,8 @@ export async function startImport(
       bodySerializer: (body: Blob) => body,
     }),
   )
+  // What a server did that gave no answer, the one that refuses now does not know.
+  if (response.status === 503 && servers.cameAfterSilence(response)) throw new NoAnswer(error)
   if (!response.ok) throw new ApiError(problemOf(error, response))
   const job = data as Partial<Import> | undefined
   const id = job?.id ?? response.headers.get('Location')?.split('/').pop() ?? ''

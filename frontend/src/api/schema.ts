@@ -194,6 +194,8 @@ export interface components {
       members: components['schemas']['Member'][]
       coordinator: { connected: boolean; since?: string | null; address?: string | null }
       app_server: { id: string; version: number; level: boolean; books: number; modified: number }
+      /** All of the cluster, this one too. */
+      app_servers: { id: string; address: string | null; connected: boolean }[]
       lab: boolean
     }
     Round: {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { response } from '@/testing/answers'
 import { createBook, deleteBook, replaceBook } from './books'
+import { servers } from './servers'
 import { askChange } from './write'
 
 const book = { title: 'Emma', authors: [{ name: 'Jane', surname: 'Austen' }] }
@@ -51,6 +52,16 @@ describe('the outcome of a write', () => {
     })
     answerWith(response(202, undefined, { Location: '/api/v1/changes/c%202' }))
     expect(await createBook(book, 'k')).toMatchObject({ kind: 'unknown', change: 'c 2' })
+  })
+
+  it('is unknown where one server gave no answer and the next one cannot take it at present', async () => {
+    vi.spyOn(servers, 'cameAfterSilence').mockReturnValue(true)
+    const busy = { type: '/problems/no-quorum', detail: 'replicator-2 is down.' }
+    answerWith(response(503, busy))
+    const detail = 'replicator-2 is down.'
+    expect(await createBook(book, 'k')).toEqual({ kind: 'unknown', change: null, detail })
+    answerWith(response(422, { type: '/problems/invalid-book' }))
+    expect(await createBook(book, 'k')).toMatchObject({ kind: 'refused' })
   })
 
   it('is unknown, never a failure, when no answer comes', async () => {

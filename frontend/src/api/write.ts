@@ -5,6 +5,7 @@
  */
 import { answered, client, read } from './client'
 import { NoAnswer, problemOf, type Problem } from './problem'
+import { servers } from './servers'
 import type { Change, Vote } from './types'
 
 export type WriteOutcome<Value> =
@@ -26,7 +27,7 @@ export async function outcomeOf<Value>(answer: Promise<Answer>): Promise<WriteOu
     const { data, error, response } = await answered(answer)
     if (response.status === 202) return unknownOutcome(data as Change | undefined, response)
     if (response.ok) return committedOutcome<Value>(data, response)
-    return failedOutcome(problemOf(error, response))
+    return failedOutcome(problemOf(error, response), servers.cameAfterSilence(response))
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
     return { kind: 'unknown', change: null, detail: '' }
@@ -52,13 +53,17 @@ function unknownOutcome(change: Change | undefined, response: Response): WriteOu
   }
 }
 
-function failedOutcome(problem: Problem): WriteOutcome<never> {
+function failedOutcome(problem: Problem, cameAfterSilence: boolean): WriteOutcome<never> {
   if (problem.status === 409 && problem.kind === 'aborted') {
     return { kind: 'aborted', reason: problem.detail, round: problem.round, votes: problem.votes }
   }
   // A server error that is not one of the named refusals says nothing about what was done before it.
   if (problem.status >= 500 && !(problem.status === 503 && problem.kind !== '')) {
     return { kind: 'unknown', change: problem.change, detail: problem.detail }
+  }
+  // This server has refused it for now; what the one did that gave no answer, it does not know.
+  if (problem.status === 503 && cameAfterSilence) {
+    return { kind: 'unknown', change: null, detail: problem.detail }
   }
   return { kind: 'refused', problem }
 }

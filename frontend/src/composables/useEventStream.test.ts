@@ -1,6 +1,7 @@
 import { QueryClient } from '@tanstack/vue-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { toValue } from 'vue'
+import { nextTick, toValue } from 'vue'
+import { servers } from '@/api/servers'
 import { useLink } from '@/stores/link'
 import { runInPage } from '@/testing/mounting'
 import { useEventStream } from './useEventStream'
@@ -78,6 +79,30 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(1)
     vi.advanceTimersByTime(1_000)
     expect(FakeEventSource.opened).toHaveLength(2)
+    stop()
+  })
+
+  it('asks whether the server is still there when it is lost', () => {
+    const { source, stop, reloaded } = open()
+    source().onopen()
+    source().onerror()
+    expect(reloaded()).toEqual(['cluster'])
+    stop()
+  })
+
+  it('follows the page to another server, and loads everything again there', async () => {
+    const { link, source, stop, reloaded } = open()
+    source().onopen()
+    const before = source()
+    vi.spyOn(servers, 'address').mockImplementation((path) => `http://127.0.0.1:7401${path}`)
+    link.noteMove({ id: 'app-server-2', address: 'http://127.0.0.1:7401' })
+    await nextTick()
+    expect(before.close).toHaveBeenCalled()
+    expect(source().address).toBe('http://127.0.0.1:7401/api/v1/events')
+    expect(link.stream).toBe('reconnecting')
+    source().onopen()
+    expect(link.stream).toBe('live')
+    expect(reloaded()).toEqual(expect.arrayContaining(['books', 'cluster', 'restorations']))
     stop()
   })
 

@@ -1,16 +1,17 @@
 /**
- * The one EventSource of the page. Keeps it open, says whether it is, and hands each event to the feed
- * and to the refresher. Called once, by `App.vue`.
+ * The one EventSource of the page. Keeps it open at the server that the page talks to, says whether it is,
+ * and hands each event to the feed and to the refresher. Called once, by `App.vue`.
  */
 import { useQueryClient } from '@tanstack/vue-query'
-import { onScopeDispose } from 'vue'
+import { onScopeDispose, watch } from 'vue'
+import { servers } from '@/api/servers'
 import { useLink } from '@/stores/link'
 import { Refresher, SUBJECTS, SUBJECTS_BY_EVENT } from './refresher'
 
 const REOPEN_MS_MIN = 1_000
 const REOPEN_MS_MAX = 15_000
 
-export function useEventStream(address = '/api/v1/events'): void {
+export function useEventStream(): void {
   const link = useLink()
   const refresher = new Refresher(useQueryClient())
   let source: EventSource | null = null
@@ -19,7 +20,7 @@ export function useEventStream(address = '/api/v1/events'): void {
   let wasLost = false
 
   function open(): void {
-    source = new EventSource(address)
+    source = new EventSource(servers.address('/api/v1/events'))
     source.onopen = onOpen
     source.onerror = onError
     for (const name of Object.keys(SUBJECTS_BY_EVENT)) source.addEventListener(name, onEvent)
@@ -36,10 +37,17 @@ export function useEventStream(address = '/api/v1/events'): void {
   function onError(): void {
     link.stream = 'reconnecting'
     wasLost = true
+    // A question finds out whether the server is gone; if so, the page moves on, and the stream with it.
+    refresher.mark(['cluster'])
     // The browser reconnects by itself, except after an answer that is no stream.
     if (source?.readyState !== EventSource.CLOSED) return
     timer = setTimeout(open, reopenMs)
     reopenMs = Math.min(2 * reopenMs, REOPEN_MS_MAX)
+  }
+
+  function close(): void {
+    clearTimeout(timer)
+    source?.close()
   }
 
   function onEvent(message: MessageEvent<string>): void {
@@ -54,11 +62,16 @@ export function useEventStream(address = '/api/v1/events'): void {
     refresher.mark(SUBJECTS_BY_EVENT[message.type] ?? [])
   }
 
+  function moveOn(): void {
+    close()
+    link.stream = 'reconnecting'
+    wasLost = true
+    open()
+  }
+
   open()
-  onScopeDispose(() => {
-    clearTimeout(timer)
-    source?.close()
-  })
+  watch(() => link.move, moveOn)
+  onScopeDispose(close)
 }
 
 function membersOf(text: string): Record<string, unknown> {

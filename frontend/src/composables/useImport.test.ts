@@ -101,6 +101,22 @@ describe('an import', () => {
     page.stop()
   })
 
+  it('goes out again under the same key where the server does not know its job', async () => {
+    const page = open()
+    await startAndAnswer(page, 202, { ...job, state: 'running' })
+    ;(await poll(page)).answer(404, { type: '/problems/not-found' })
+    await flushPromises()
+    expect(page.state.value).toEqual({ kind: 'unknown', job: null })
+    void page.checkAgain()
+    await flushPromises()
+    const again = page.asked.at(-1)!.request
+    expect(again.method).toBe('POST')
+    expect(again.headers.get('Idempotency-Key')).toBe(
+      page.asked[0]!.request.headers.get('Idempotency-Key'),
+    )
+    page.stop()
+  })
+
   it('asks no more once the dialog is closed', async () => {
     const page = open()
     await startAndAnswer(page, 202, { ...job, state: 'running' })

@@ -59,8 +59,10 @@ export function useImport() {
     try {
       const next = await readImport(job.id)
       if (mine === turn) show(mine, next)
-    } catch {
-      if (mine === turn) state.value = { kind: 'unknown', job }
+    } catch (error) {
+      // Another app-server does not know the job: sent again under its key, the import continues there.
+      const isElsewhere = error instanceof ApiError && error.problem.status === 404
+      if (mine === turn) state.value = { kind: 'unknown', job: isElsewhere ? null : job }
     }
   }
 

@@ -156,6 +156,18 @@ describe('an unknown outcome', () => {
     expect(state.value.kind).toBe('committed')
   })
 
+  it('stays unknown when the server cannot take it again at present', async () => {
+    const busy = { kind: 'no-quorum', status: 503, detail: 'replicator-2 is down.' } as Problem
+    const refused: WriteOutcome<never> = { kind: 'refused', problem: busy }
+    const { state, save, request, sendAgain, keys } = saveWith(unknown, refused, committed)
+    await save(request('a'))
+    await sendAgain()
+    expect(state.value).toMatchObject({ kind: 'unknown', change: 'c1', detail: busy.detail })
+    await sendAgain()
+    expect(new Set(keys).size).toBe(1)
+    expect(state.value.kind).toBe('committed')
+  })
+
   it('is sent again when there is no id to ask for', async () => {
     const { save, request, checkAgain, keys } = saveWith({ ...unknown, change: null }, committed)
     await save(request('a'))

@@ -31,6 +31,8 @@ export type SaveState =
       check: 'not_asked' | 'asking' | 'still_unknown' | 'no_answer'
     }
 
+type UnknownState = Extract<SaveState, { kind: 'unknown' }>
+
 export interface SaveRequest<Value> {
   /** Says what is sent: the same content is sent again under the same key. */
   content: string
@@ -60,15 +62,23 @@ export function useSave<Value>(onCommitted: (version: number | null, value: Valu
 
   /** Sends the same request under the same key: it cannot be carried out twice. */
   async function sendAgain(): Promise<void> {
-    if (state.value.kind !== 'unknown' || isBusy.value || sent === null) return
-    await send(sent)
+    const open = state.value
+    if (open.kind !== 'unknown' || isBusy.value || sent === null) return
+    await send(sent, open)
   }
 
-  async function send(request: SaveRequest<Value>): Promise<void> {
+  async function send(
+    request: SaveRequest<Value>,
+    open: UnknownState | null = null,
+  ): Promise<void> {
     const mine = ++turn
     state.value = { kind: 'saving' }
     const outcome = await request.send(keys.keyFor(request.content))
-    if (mine === turn) settle(outcome)
+    if (mine !== turn) return
+    // 503 refuses this attempt; of an earlier one it says nothing.
+    if (open && outcome.kind === 'refused' && outcome.problem.status === 503) {
+      state.value = { ...open, detail: outcome.problem.detail, check: 'still_unknown' }
+    } else settle(outcome)
   }
 
   /** Asks the server how the change ended. */

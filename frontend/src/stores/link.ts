@@ -1,10 +1,12 @@
 /**
- * The link to the server: whether events arrive, whether answers are stale, and the last events.
- * Fed by `composables/useEventStream` and by `api/client`; read by the header, banner and feed.
+ * The link to the server: which one it is, whether events arrive, whether answers are stale, and the last
+ * events. Fed by `composables/useEventStream`, `api/client` and `api/servers`; read by the header, banner
+ * and feed.
  */
 import { defineStore } from 'pinia'
 import { ref, shallowRef } from 'vue'
 import type { AnswerState } from '@/api/client'
+import type { Move } from '@/api/servers'
 import type { ClusterEvent } from '@/api/types'
 
 export type StreamState = 'connecting' | 'live' | 'reconnecting'
@@ -12,6 +14,8 @@ export type StreamState = 'connecting' | 'live' | 'reconnecting'
 const EVENTS_MAX = 200
 
 export const useLink = defineStore('link', () => {
+  /** The last move to another app-server; null if there was none. */
+  const move = shallowRef<Move | null>(null)
   const stream = ref<StreamState>('connecting')
   const staleSince = ref<string | null>(null)
   const version = ref<number | null>(null)
@@ -31,5 +35,9 @@ export const useLink = defineStore('link', () => {
     events.value = [event, ...events.value].slice(0, EVENTS_MAX)
   }
 
-  return { stream, staleSince, version, events, noteAnswer, noteEvent }
+  function noteMove(next: Move): void {
+    move.value = next
+  }
+
+  return { move, stream, staleSince, version, events, noteMove, noteAnswer, noteEvent }
 })

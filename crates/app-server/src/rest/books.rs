@@ -15,7 +15,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use catalogue::{Book, BookDraft, BookId, Timestamp};
-use protocol::{Action, Change, CommittedAnswer, Content, Digest, Precondition};
+use protocol::{Action, Change, ChangeId, CommittedAnswer, Content, Digest, Precondition, Query, QueryAnswer};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -55,7 +55,9 @@ pub(super) struct BookList {
     total: usize,
 }
 
-#[utoipa::path(get, path = "/books", tag = "books", operation_id = "list_books", params(ListQuery), responses(
+#[utoipa::path(get, path = "/books", tag = "books", operation_id = "list_books", 
+    params(ListQuery, ("Concordance-At-Least-Version" = Option<u64>, Header, description = "Wait until the copy shows this version.")),
+    responses(
     (status = 200, body = BookList), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
@@ -83,7 +85,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     Ok((shows(version), Json(list)).into_response())
 }
 
-#[utoipa::path(get, path = "/books/{id}", tag = "books", operation_id = "load_book", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/books/{id}", tag = "books", operation_id = "load_book",
+    params(("id" = String, Path),
+        ("Concordance-At-Least-Version" = Option<u64>, Header, description = "Wait until the copy shows this version.")),
+    responses(
     (status = 200, content((BookJson = "application/json"), (String = "application/xml")), headers(("ETag" = String))),
     (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
@@ -116,8 +121,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     let mut random = [0; 10];
     random.copy_from_slice(&Uuid::new_v4().into_bytes()[..10]);
     let id = BookId::from_parts(now_ms, random);
-    let put = Put { method: "POST", id, created: clock::timestamp(now_ms), precondition: Precondition::Absent, draft };
-    let (book, answer) = put.commit(&app, &headers).await?;
+    let (change, created) = (change_id(&headers)?, clock::timestamp(now_ms));
+    let put = Put { method: "POST", id, change, created, precondition: Precondition::Absent, draft };
+    let (book, answer) = put.commit(&app).await?;
     let location = HeaderValue::from_str(&format!("{BASE}/books/{}", book.id())).expect("an address is plain ASCII");
     Ok((StatusCode::CREATED, [(LOCATION, location)], book_response(&book, &answer)).into_response())
 }
@@ -137,10 +143,11 @@ pub(super) async fn replace(
 ) -> Result<Response, NotCommitted> {
     let id = book_id(&id)?;
     let (draft, headers) = book_draft(&app, request).await?;
-    // A book that is not here may have been replaced by this very request and deleted since: the coordinator knows.
-    let created = app.copy.index().book(id).map_or_else(clock::now, |book| book.book.created());
-    let put = Put { method: "PUT", id, created, precondition: precondition(&headers)?, draft };
-    let (book, answer) = put.commit(&app, &headers).await?;
+    let precondition = precondition(&headers)?;
+    let change = change_id(&headers)?;
+    let Some(created) = created(&app, id).await else { return Err(NotCommitted::Unknown { change }) };
+    let put = Put { method: "PUT", id, change, created, precondition, draft };
+    let (book, answer) = put.commit(&app).await?;
     Ok(book_response(&book, &answer))
 }
 
@@ -154,7 +161,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<StatusCode, NotCommitted> {
+) -> Result<Response, NotCommitted> {
     let id = book_id(&id)?;
     let precondition = precondition(&headers)?;
     let fingerprint = fingerprint(&[b"DELETE", id.as_bytes(), &precondition_text(precondition)]);
@@ -166,14 +173,28 @@ pub(super) async fn remove(
         answer: "{}".to_owned(),
         action: Action::Delete,
     };
-    commit(&app, change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let answer = commit(&app, change).await?;
+    Ok((StatusCode::NO_CONTENT, shows(answer.version)).into_response())
+}
+
+/// When the book that is to be replaced was created; none if that cannot be told at present.
+async fn created(app: &App, id: BookId) -> Option<Timestamp> {
+    let shown = || app.copy.index().book(id).map(|book| book.book.created());
+    if let Some(created) = shown() {
+        return Some(created);
+    }
+    // Another app-server may have created it, in a round that this copy does not show yet.
+    let Ok(QueryAnswer::Cluster { status }) = app.copy.ask(Query::Cluster).await else { return None };
+    app.show_at_least(status.version).await.ok()?;
+    // One that is not there even now may have been replaced by this very request and deleted since: the coordinator knows.
+    Some(shown().unwrap_or_else(clock::now))
 }
 
 /// A book to be written.
 struct Put {
     method: &'static str,
     id: BookId,
+    change: ChangeId,
     created: Timestamp,
     precondition: Precondition,
     draft: BookDraft,
@@ -187,7 +208,7 @@ struct KeptAnswer {
 }
 
 impl Put {
-    async fn commit(self, app: &App, headers: &HeaderMap) -> Result<(Book, CommittedAnswer), NotCommitted> {
+    async fn commit(self, app: &App) -> Result<(Book, CommittedAnswer), NotCommitted> {
         let body = serde_json::to_vec(&self.draft).expect("a draft has only text keys and plain values");
         // Of a creation the id is not part of the request: sent again, it comes with another one.
         let id: &[u8] = if self.precondition == Precondition::Absent { &[] } else { self.id.as_bytes() };
@@ -197,7 +218,7 @@ impl Put {
         let digest = Digest::of(content.bytes());
         let kept = KeptAnswer { created: self.created };
         let change = Change {
-            id: change_id(headers)?,
+            id: self.change.clone(),
             fingerprint,
             path: book.path(),
             precondition: self.precondition,
@@ -230,7 +251,8 @@ async fn book_draft(app: &App, request: Request) -> Result<(BookDraft, HeaderMap
 
 fn book_response(book: &Book, answer: &CommittedAnswer) -> Response {
     let digest = answer.digest.unwrap_or_else(|| Digest::of(&book.to_xml()));
-    ([(ETAG, etag(digest))], Json(BookJson::new(book, digest, answer.version))).into_response()
+    let standard = (shows(answer.version), [(ETAG, etag(digest))]);
+    (standard, Json(BookJson::new(book, digest, answer.version))).into_response()
 }
 
 /// An id from an address. Anything else is no book's, and never becomes a path.

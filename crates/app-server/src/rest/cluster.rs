@@ -6,8 +6,8 @@ use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
 use axum::extract::State;
 use protocol::{
-    AppServerId, CatchUpProgress, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberRole, MemberState, MemberStatus,
-    Query, QueryAnswer, RoundId, SetDigest, Version,
+    AppServerId, AppServerStatus, CatchUpProgress, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberRole,
+    MemberState, MemberStatus, PageAddress, Query, QueryAnswer, RoundId, SetDigest, Version,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -31,7 +31,20 @@ pub(super) struct ClusterJson {
     members: Vec<MemberJson>,
     coordinator: CoordinatorJson,
     app_server: AppServerJson,
+    /// All app-servers of the cluster, this one too.
+    app_servers: Vec<OtherAppServerJson>,
     lab: bool,
+}
+
+/// An app-server of the cluster.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct OtherAppServerJson {
+    #[schema(value_type = String)]
+    id: AppServerId,
+    /// Where browsers reach its page; null if it did not say.
+    #[schema(value_type = Option<String>)]
+    address: Option<PageAddress>,
+    connected: bool,
 }
 
 /// A replicator.
@@ -139,8 +152,19 @@ pub(super) async fn load(State(app): State<Arc<App>>) -> Json<ClusterJson> {
             books: index.len(),
             modified: app.copy.edits().len(),
         },
+        app_servers: app_servers(&app, is_told),
         lab: link.lab,
     })
+}
+
+fn app_servers(app: &App, is_told: bool) -> Vec<OtherAppServerJson> {
+    let known = app.copy.app_servers();
+    let json = |status: &AppServerStatus| OtherAppServerJson {
+        id: status.id.clone(),
+        address: status.address.clone(),
+        connected: status.connected && is_told,
+    };
+    known.iter().map(json).collect()
 }
 
 fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {

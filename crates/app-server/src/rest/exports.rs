@@ -38,7 +38,10 @@ enum ExportFormat {
     Csv,
 }
 
-#[utoipa::path(get, path = "/exports", tag = "imports and exports", operation_id = "export_books", params(ExportQuery), responses(
+#[utoipa::path(get, path = "/exports", tag = "imports and exports", operation_id = "export_books",
+    params(ExportQuery,
+        ("Concordance-At-Least-Version" = Option<u64>, Header, description = "Wait until the copy shows this version.")),
+    responses(
     (status = 200, content((String = "application/xml"), (String = "text/csv"))),
     (status = 422, body = Problem), (status = 503, body = Problem)
 ))]

@@ -1,7 +1,8 @@
 //! The REST interface of `docs/rest.md`: one file per noun.
 //!
-//! `guard` stands before everything, `request` reads what clients send, `write` knows keys, preconditions and outcomes.
+//! `origin` and `guard` stand before everything, `request` reads what clients send, `write` knows keys, preconditions and outcomes.
 
+mod at_least;
 mod book_json;
 mod books;
 mod changes;
@@ -12,6 +13,7 @@ mod guard;
 mod imports;
 mod lab;
 mod members;
+mod origin;
 mod replications;
 mod request;
 mod restorations;
@@ -26,8 +28,8 @@ use crate::working_copy::{Unreachable, WorkingCopy};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Json, Router};
-use guard::AllowedHosts;
 use metrics_exporter_prometheus::PrometheusHandle;
+use origin::AllowedHosts;
 use protocol::ClusterStatus;
 use service::access_token::AccessToken;
 use service::health::{self, Readiness};
@@ -68,7 +70,7 @@ impl App {
         token: Option<AccessToken>,
         shutdown: CancellationToken,
     ) -> Self {
-        let allowed_hosts = AllowedHosts::new(address, &settings.allowed_hosts);
+        let allowed_hosts = AllowedHosts::new(address, &settings.allowed_hosts, settings.advertise.as_ref());
         let imports = ImportJobs::new(&settings);
         Self {
             settings,
@@ -123,7 +125,7 @@ const COMPRESSED_BYTES_MIN: u64 = 4_096;
 /// All routes: the interface, its description, the health of the process, and the page.
 pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHandle) -> Router {
     let (interface, description) =
-        OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, interface()).split_for_parts();
+        OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, interface(&app)).split_for_parts();
     let guarded = interface
         .layer(from_fn_with_state(Arc::clone(&app), guard::require_token))
         .layer(from_fn_with_state(Arc::clone(&app), guard::tell_version))
@@ -141,19 +143,21 @@ pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHan
         .route("/api/{*rest}", axum::routing::any(no_such_address))
         .fallback_service(page)
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
-        .layer(from_fn_with_state(app, guard::check_origin))
+        .layer(from_fn_with_state(Arc::clone(&app), origin::check))
         .merge(health::router(readiness, metrics))
-        .layer(from_fn(guard::harden))
+        .layer(from_fn_with_state(app, guard::harden))
 }
 
-fn interface() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
+fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
+    let of_a_version = OpenApiRouter::new()
         .routes(routes!(books::list, books::create))
         .routes(routes!(books::load, books::replace, books::remove))
+        .routes(routes!(exports::load))
+        .layer(from_fn_with_state(Arc::clone(app), at_least::wait));
+    of_a_version
         .routes(routes!(changes::load))
         .routes(routes!(imports::create))
         .routes(routes!(imports::load))
-        .routes(routes!(exports::load))
         .routes(routes!(replications::list, replications::create))
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))

@@ -111,6 +111,7 @@ impl CopyThread {
                     let _ = reply.send(refused.map_or(Ok(()), Err));
                 }
             }
+            ToAppServer::AppServers { app_servers } => self.shared.hear_app_servers(app_servers),
             ToAppServer::Event(event) => self.hub.cluster_event(&event),
             // The core keeps these to itself.
             ToAppServer::Confirm { .. }

@@ -9,6 +9,7 @@
 //! [`WorkingCopy`] is the handle that everybody else holds. All decisions of the protocol are the follower's, in
 //! `two-phase`; all file work is the holder's. What is here feeds the one and does the effects.
 
+mod app_servers;
 mod committed_books;
 mod edits;
 mod edits_search;
@@ -22,6 +23,7 @@ mod status;
 mod submissions;
 mod thread;
 
+pub(crate) use app_servers::AppServers;
 pub(crate) use edits::{Edit, EditState, Edits, book_of};
 pub(crate) use status::{LinkStage, LinkStatus};
 pub(crate) use submissions::{LocalOutcome, WriteOutcome, refusal_sentence};
@@ -31,7 +33,9 @@ use crate::index::Index;
 use crate::settings::Settings;
 use edits_search::EditsSearcher;
 use holder::Holder;
-use protocol::{ChangeId, LabAction, MembershipChange, Query, QueryAnswer, RestorationId, Submission};
+use protocol::{
+    AppServerStatus, ChangeId, LabAction, MembershipChange, Query, QueryAnswer, RestorationId, Submission, Version,
+};
 use service::access_token::AccessToken;
 use service::health::Readiness;
 use std::sync::atomic::AtomicBool;
@@ -40,7 +44,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thread::CopyEvent;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use opening::OpeningError;
@@ -49,6 +53,9 @@ pub use opening::OpeningError;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     index: RwLock<Index>,
+    /// The version of the index, for those who wait for one.
+    shown: watch::Sender<Version>,
+    app_servers: RwLock<Arc<AppServers>>,
     link: RwLock<LinkStatus>,
     edits: RwLock<Arc<Edits>>,
     /// Whether files and index show the same version, so that a difference is somebody's edit.
@@ -61,7 +68,17 @@ impl Shared {
     }
 
     fn publish(&self, index: Index) {
+        let version = index.version();
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.shown.send_replace(version);
+    }
+
+    fn app_servers(&self) -> Arc<AppServers> {
+        Arc::clone(&self.app_servers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hear_app_servers(&self, told: Vec<AppServerStatus>) {
+        Arc::make_mut(&mut self.app_servers.write().unwrap_or_else(PoisonError::into_inner)).hear(told);
     }
 
     fn edits(&self) -> Arc<Edits> {
@@ -164,6 +181,18 @@ impl WorkingCopy {
     /// The committed books as they are now.
     pub(crate) fn index(&self) -> Index {
         self.shared.index()
+    }
+
+    /// Waits until the index shows this version. Gives whether it does.
+    pub(crate) async fn wait_until_shown(&self, version: Version, wait: Duration) -> bool {
+        let mut shown = self.shared.shown.subscribe();
+        let reached = shown.wait_for(|shown| *shown >= version);
+        matches!(tokio::time::timeout(wait, reached).await, Ok(Ok(_)))
+    }
+
+    /// The app-servers of the cluster.
+    pub(crate) fn app_servers(&self) -> Arc<AppServers> {
+        self.shared.app_servers()
     }
 
     /// How the link to the coordinator is.

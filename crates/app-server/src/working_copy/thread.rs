@@ -112,6 +112,7 @@ pub(super) fn start(
     };
     let checkpoint_version = state.version;
     let mut follower = Follower::new(settings.id.clone(), identity.identity.incarnation, state);
+    follower.advertise(settings.advertise.clone());
     follower.distrust(leftovers);
     let thread = CopyThread {
         follower,
@@ -247,6 +248,8 @@ impl CopyThread {
             self.link.stage = LinkStage::Down;
             self.link.since_ms = now;
             self.link.stale_since_ms.get_or_insert(now);
+        } else if self.link.problem.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "the connection ended before the coordinator let this app-server in; trying again");
         }
         self.link.problem = Some(reason);
         self.show_link();

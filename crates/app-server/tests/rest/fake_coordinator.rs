@@ -46,6 +46,8 @@ pub(crate) struct Truth {
     pub(crate) commits_during_fetch: Vec<(BookPath, Option<Vec<u8>>)>,
     pub(crate) streams_events: bool,
     pub(crate) lab: bool,
+    /// Where the app-server that connected last says that its page is.
+    pub(crate) advertised: Option<PageAddress>,
     answers: HashMap<ChangeId, (Digest, CommittedAnswer)>,
     epoch: Epoch,
     identity: CoordinatorId,
@@ -77,6 +79,7 @@ impl FakeCoordinator {
             commits_during_fetch: Vec::new(),
             streams_events: false,
             lab: true,
+            advertised: None,
             answers: HashMap::new(),
             epoch: Epoch(1),
             identity: CoordinatorId(Uuid::new_v4()),
@@ -135,6 +138,11 @@ impl FakeCoordinator {
         self.truth().commit(changes);
     }
 
+    /// Commits something, and leaves it to the test to say so.
+    pub(crate) fn commit_untold(&self, changes: Vec<(BookPath, Option<Vec<u8>>)>) -> CommittedRound {
+        self.truth().decide_elsewhere(changes)
+    }
+
     pub(crate) fn say(&self, message: ToAppServer) {
         self.truth().say(message);
     }
@@ -179,6 +187,11 @@ impl Truth {
     }
 
     fn commit(&mut self, changes: Vec<(BookPath, Option<Vec<u8>>)>) {
+        let round = self.decide_elsewhere(changes);
+        self.say(ToAppServer::Committed(round));
+    }
+
+    fn decide_elsewhere(&mut self, changes: Vec<(BookPath, Option<Vec<u8>>)>) -> CommittedRound {
         let changes = changes.into_iter().map(|(path, bytes)| Change {
             id: Uuid::new_v4().to_string().parse().unwrap(),
             fingerprint: Digest::of(b"elsewhere"),
@@ -188,13 +201,13 @@ impl Truth {
             action: action(bytes),
         });
         let changes = changes.collect();
-        let round = self.decide(changes);
-        self.say(ToAppServer::Committed(round));
+        self.decide(changes)
     }
 
     fn handle(&mut self, message: FromAppServer) {
         match message {
             FromAppServer::Hello(hello) => {
+                self.advertised.clone_from(&hello.address);
                 self.say(ToAppServer::Welcome { cluster: self.cluster, lab: self.lab });
                 let (version, root) = (self.version, self.manifest.root());
                 if (hello.version, hello.root) == (version, root) {

@@ -127,17 +127,22 @@ fn welcome(plan: &Plan, waiting: &[Waiting]) -> String {
         format!("Concordance was started, but not all of it is ready (it goes on trying):{who}")
     };
     let data = plan.data.display();
-    let lines = facts(&[
-        ("page", plan.page()),
+    let mut lines = vec![("page", plan.page())];
+    let others = plan.other_pages();
+    if !others.is_empty() {
+        lines.push(("pages of the others", others.join(" ")));
+    }
+    lines.extend([
         ("try the REST interface", format!("{}/api/v1/docs/", plan.page())),
         ("books of the app-server", format!("{data}/app-server/books")),
         ("books of a replicator", format!("{data}/replicator-1/books")),
         ("logs", format!("{data}/logs")),
     ]);
+    let lines = facts(&lines);
     format!("{state}\n{lines}\nStop it with Ctrl-C.")
 }
 
-/// The app-server first, so that nothing new comes in; then the others together.
+/// The app-servers first, so that nothing new comes in; then the others together.
 async fn stop_all(keepers: Vec<Keeper>) {
     let (first, rest): (Vec<_>, Vec<_>) = keepers.into_iter().partition(Keeper::faces_clients);
     futures::future::join_all(first.into_iter().map(Keeper::stop)).await;
@@ -154,7 +159,7 @@ pub(crate) enum UpError {
     MissingProgram { path: PathBuf },
     #[error("cannot find out where this program lies: {source}")]
     Whereabouts { source: std::io::Error },
-    #[error("{busy}; stop what uses it, or choose other ports with --port N (a cluster takes N, N+10, and N+21 on)")]
+    #[error("{busy}; stop what uses it, or choose other ports with --port N (a cluster takes N on, N+10, and N+21 on)")]
     PortsInUse { busy: String },
     #[error("cannot use the data directory {}: {source}", path.display())]
     Directory { path: PathBuf, source: std::io::Error },

@@ -23,6 +23,7 @@ pub(crate) struct Plan {
     /// The token that all of them share, if any.
     pub(crate) token_file: Option<PathBuf>,
     replicators: u16,
+    app_servers: u16,
     page: SocketAddr,
 }
 
@@ -70,8 +71,10 @@ impl Plan {
         for (member, offset) in members.iter().zip(REPLICATOR_PORT_OFFSET + 1..) {
             services.push(service("replicator", member, at(offset), &["--id", member, "--coordinator", &dial]));
         }
-        let own = ["--id", "app-server", "--coordinator", &dial];
-        services.push(service("app-server", "app-server", at(0), &own));
+        for number in 1..=arguments.app_servers {
+            let name = if number == 1 { "app-server".to_owned() } else { format!("app-server-{number}") };
+            services.push(service("app-server", &name, at(number - 1), &["--id", &name, "--coordinator", &dial]));
+        }
         let missing = services.iter().find(|service| !service.program.is_file());
         match missing {
             Some(service) => Err(UpError::MissingProgram { path: service.program.clone() }),
@@ -80,6 +83,7 @@ impl Plan {
                 data,
                 token_file: token_file.map(Path::to_owned),
                 replicators: arguments.replicators,
+                app_servers: arguments.app_servers,
                 page: at(0),
             }),
         }
@@ -106,9 +110,19 @@ impl Plan {
         format!("http://{}", self.page)
     }
 
+    /// The addresses of the same page at the other app-servers.
+    pub(crate) fn other_pages(&self) -> Vec<String> {
+        let app_servers = self.services.iter().filter(|service| service.faces_clients);
+        app_servers.skip(1).map(|service| format!("http://{}", service.address)).collect()
+    }
+
     pub(crate) fn describe(&self) -> String {
         let replicators = count(self.replicators.into(), "replicator", "replicators");
-        format!("one coordinator, {replicators} and one app-server")
+        let app_servers = match self.app_servers {
+            1 => "one app-server".to_owned(),
+            number => format!("{number} app-servers"),
+        };
+        format!("one coordinator, {replicators} and {app_servers}")
     }
 }
 
@@ -170,6 +184,31 @@ mod tests {
     }
 
     #[test]
+    fn every_app_server_has_a_name_a_port_and_a_directory_of_its_own_beside_all_others() {
+        let programs = programs();
+        let plan = plan(programs.path(), &["--port", "9000", "--app-servers", "9", "--replicators", "64"]).unwrap();
+        let of = |name: &str| plan.services.iter().find(|service| service.name == name).unwrap();
+        assert_eq!(of("app-server").address.port(), 9000);
+        let ninth = of("app-server-9");
+        let line = ninth.arguments.join(" ".as_ref()).to_string_lossy().into_owned();
+        assert!(line.contains("--id app-server-9 ") && line.contains("/data/app-server-9 "), "{line}");
+        assert!(line.contains("--listen 127.0.0.1:9008"), "{line}");
+        let ports: std::collections::BTreeSet<_> = plan.services.iter().map(|service| service.address.port()).collect();
+        assert_eq!(ports.len(), 1 + 64 + 9);
+        assert_eq!(plan.other_pages().len(), 8);
+        assert!(plan.describe().ends_with("and 9 app-servers"), "{}", plan.describe());
+    }
+
+    #[test]
+    fn more_app_servers_than_there_are_ports_are_refused_with_what_to_do() {
+        for number in ["0", "10", "many"] {
+            let words = ["concordance", "up", "--app-servers", number];
+            let message = Arguments::try_parse_from(words).unwrap_err().to_string();
+            assert!(message.contains("1 to 9 app-servers") && message.contains("--id"), "{message}");
+        }
+    }
+
+    #[test]
     fn missing_program_is_named_with_what_to_do() {
         let programs = programs();
         std::fs::remove_file(programs.path().join("replicator")).unwrap();
@@ -193,6 +232,7 @@ mod tests {
             data: PathBuf::new(),
             token_file: None,
             replicators: 1,
+            app_servers: 1,
             page: listener.local_addr().unwrap(),
         };
         let message = plan.check_ports().unwrap_err().to_string();

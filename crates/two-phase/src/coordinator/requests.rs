@@ -29,7 +29,13 @@ impl Coordinator {
         }
         self.parties.insert(session, Party::AppServer);
         self.tell(session, ToAppServer::Welcome { cluster: self.state.cluster, lab: self.settings.lab });
+        self.tell_who_serves_pages();
         self.bring_app_server_level(session);
+    }
+
+    fn tell_who_serves_pages(&mut self) {
+        let app_servers = self.app_servers.statuses();
+        self.tell_all(self.app_servers.sessions(), ToAppServer::AppServers { app_servers });
     }
 
     /// An app-server follows a coordinator only once its epoch is open; until then it is answered, but told no state.
@@ -62,7 +68,11 @@ impl Coordinator {
         } else if foreign {
             Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster))
         } else {
-            None
+            let name = &hello.app_server;
+            let other = self.app_servers.is_taken(name, hello.incarnation);
+            other.then(|| {
+                format!("another app-server is connected as {name}; stop one of the two or give one another --id")
+            })
         }
     }
 
@@ -93,6 +103,7 @@ impl Coordinator {
         if let Some(id) = self.app_servers.id(session).cloned() {
             self.app_servers.remove(session);
             self.lose_holder(&HolderId::AppServer(id), reason);
+            self.tell_who_serves_pages();
         }
     }
 

@@ -98,6 +98,7 @@ fn everything_for_an_app_server() -> Vec<ToAppServer> {
         ToAppServer::Answered { request: RequestId(1), answer: SubmissionAnswer::Committed { answers: Vec::new() } },
         ToAppServer::Told { request: RequestId(1), answer: QueryAnswer::Round { round: None } },
         ToAppServer::Done { request: RequestId(1), refused: None },
+        ToAppServer::AppServers { app_servers: Vec::new() },
         ToAppServer::CatchUp(compare()),
         ToAppServer::Files(HolderRequest::Scan { request: RequestId(1) }),
         ToAppServer::Refuse { reason: "go away".to_owned() },
@@ -153,6 +154,17 @@ fn app_server_believes_no_state_of_a_newer_coordinator_that_did_not_welcome_it()
 }
 
 #[test]
+fn app_server_hears_of_the_others_before_the_epoch_is_open_and_fences_nobody_off_by_it() {
+    let mut follower = follower();
+    let before = follower.state().clone();
+    let message = ToAppServer::AppServers { app_servers: Vec::new() };
+    let said = FromCoordinator { epoch: Epoch(2), coordinator: coordinator(2), message: message.clone() };
+    follower.handle_message(said);
+    assert_eq!(follower.take_effects(), [FollowerEffect::Deliver(message)]);
+    assert_eq!(*follower.state(), before);
+}
+
+#[test]
 fn every_start_takes_the_next_epoch_before_anything_else() {
     let mut cluster = Cluster::level(2);
     let last = cluster.records().last().unwrap().0;
@@ -205,7 +217,9 @@ fn app_server_is_told_no_state_before_the_epoch_is_open() {
     cluster.restart();
     cluster.durable();
     let effects = cluster.app_server_joins();
-    let [ToAppServer::Welcome { .. }] = told(&effects)[..] else { panic!("{effects:?}") };
+    let [ToAppServer::Welcome { .. }, ToAppServer::AppServers { .. }] = told(&effects)[..] else {
+        panic!("{effects:?}");
+    };
     cluster.join(1);
     let effects = cluster.join(2);
     let root = cluster.core.state().manifest.root();

@@ -148,7 +148,11 @@ impl Cluster {
     }
 
     pub(crate) fn app_server_says(&mut self, message: FromAppServer) -> Vec<CoordinatorEffect> {
-        self.core.handle_app_server(APP_SERVER, message, self.now);
+        self.app_server_says_on(APP_SERVER, message)
+    }
+
+    pub(crate) fn app_server_says_on(&mut self, session: SessionId, message: FromAppServer) -> Vec<CoordinatorEffect> {
+        self.core.handle_app_server(session, message, self.now);
         self.take()
     }
 
@@ -267,6 +271,7 @@ impl Cluster {
             coordinator: None,
             version: state.version,
             root: state.manifest.root(),
+            address: None,
         }
     }
 

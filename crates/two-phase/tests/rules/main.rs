@@ -11,6 +11,7 @@ mod values;
 
 mod acked_never_lost;
 mod agreement;
+mod app_servers;
 mod catch_up;
 mod durable_decision;
 mod durable_vote;

@@ -14,6 +14,7 @@ const cluster: Cluster = {
   members: [member],
   coordinator: { connected: true },
   app_server: { id: 'app-server-1', version: 42, level: true, books: 10, modified: 0 },
+  app_servers: [],
   lab: false,
 }
 

@@ -7,8 +7,9 @@ use crate::event::Event;
 use crate::recovery::{CheckpointHeader, checkpoint_path};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use storage::{DataDirectory, SecretKey, checkpoint};
-use two_phase::coordinator::Coordinator;
+use storage::checkpoint::{self, CheckpointError};
+use storage::{DataDirectory, SecretKey};
+use two_phase::coordinator::{Coordinator, CoordinatorState};
 use two_phase::{LogSequence, Manifest, write_checkpoint};
 
 /// When the last checkpoint was taken, and how to save the next.
@@ -61,6 +62,17 @@ impl Checkpoints {
                 tracing::warn!(%error, "no checkpoint was saved at the end; the next start reads more of the log");
             }
         }
+    }
+
+    /// Saves the state that a recovery has led to. A start reads it instead of everything that the log has said before.
+    pub(crate) fn save_rebuilt(
+        &self,
+        state: &CoordinatorState,
+        sequence: LogSequence,
+        log_from: LogSequence,
+    ) -> Result<(), CheckpointError> {
+        let header = CheckpointHeader { sequence, log_from, state: state.header() };
+        checkpoint::save(&self.path, &self.key, write_checkpoint(&header, &state.manifest).as_bytes())
     }
 
     fn snapshot(&mut self, core: &Coordinator) -> Option<(CheckpointHeader, Manifest)> {

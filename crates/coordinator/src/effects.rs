@@ -3,8 +3,8 @@
 use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
 use protocol::{
-    ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, TimedEvent, ToAppServer,
-    ToReplicator,
+    ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, RecoveryPlan, TimedEvent,
+    ToAppServer, ToReplicator,
 };
 use serde::Serialize;
 use service::crash_point;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage::log::{Log, LogError};
 use two_phase::LogSequence;
-use two_phase::coordinator::{Coordinator, CoordinatorEffect, CoordinatorRecord, SessionId};
+use two_phase::coordinator::{Coordinator, CoordinatorEffect, CoordinatorRecord, CoordinatorState, SessionId};
 
 /// Where the lab can make a coordinator die, in the order of a round.
 const CRASH_POINTS: [&str; 4] = ["prepare_sent", "votes_received", "decision_durable", "first_commit_sent"];
@@ -35,6 +35,8 @@ pub(crate) struct Done {
     pub durable: Option<LogSequence>,
     /// Bytes that were appended.
     pub bytes: usize,
+    /// A state to start anew on, and the plan that led to it.
+    pub rebuild: Option<(Box<CoordinatorState>, Box<RecoveryPlan>)>,
 }
 
 impl Effects {
@@ -48,6 +50,13 @@ impl Effects {
 
     pub(crate) fn disconnect(&mut self, session: SessionId) {
         self.outboxes.remove(&session);
+    }
+
+    /// Ends all links: those at their other ends dial again, and meet the coordinator that starts anew.
+    pub(crate) fn close_all(&self, reason: &str) {
+        for outbox in self.outboxes.values() {
+            outbox.close(reason);
+        }
     }
 
     pub(crate) fn trim(&mut self, below: LogSequence) {
@@ -82,6 +91,7 @@ impl Effects {
                 }
                 CoordinatorEffect::Happened(event) => self.note(event, listeners, epoch, coordinator),
                 CoordinatorEffect::KeepReport(report) => self.reports.keep(*report),
+                CoordinatorEffect::Rebuild { state, plan } => done.rebuild = Some((state, plan)),
             }
         }
         if appended {

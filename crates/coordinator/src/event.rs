@@ -1,7 +1,8 @@
 //! Everything that can wake the coordinator: the closed list of what its thread is told.
 
-use protocol::{FromAppServer, ToCoordinator};
+use protocol::{FromAppServer, RecoveryOrder, RecoveryPlan, ToCoordinator};
 use service::websocket::Outbox;
+use tokio::sync::oneshot::Sender as Reply;
 use two_phase::LogSequence;
 use two_phase::coordinator::SessionId;
 
@@ -20,6 +21,10 @@ pub(crate) enum Event {
     CheckpointSaved { log_from: LogSequence },
     /// A checkpoint could not be saved.
     CheckpointFailed { reason: String },
+    /// An operator asks what could be recovered.
+    RecoveryAsked { accept_loss: bool, reply: Reply<RecoveryPlan> },
+    /// An operator has said yes to a plan.
+    RecoveryOrdered { order: Box<RecoveryOrder>, reply: Reply<Result<(), String>> },
     /// The process is to stop.
     Stop,
 }

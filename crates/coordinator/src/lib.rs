@@ -14,6 +14,7 @@ mod effects;
 mod event;
 mod links;
 mod recovery;
+mod recovery_service;
 mod report_files;
 mod round_history;
 mod runtime;
@@ -55,29 +56,44 @@ pub async fn run(flags: Flags) -> Result<(), CoordinatorError> {
     let process = settings.process.start()?;
     let readiness = Readiness::starting("reading the decision log");
     let listener = listen::bind(settings.process.listen, process.token.as_ref()).await?;
-    let identity = CoordinatorId(uuid::Uuid::new_v4());
     let (events, received) = mpsc::channel();
-    let runtime = {
-        let (settings, readiness) = (settings.clone(), readiness.clone());
-        let events = events.clone();
-        tokio::task::spawn_blocking(move || runtime::Runtime::start(&settings, identity, readiness, events))
-            .await
-            .expect("reading the log does not panic")?
+    let start = {
+        let (settings, readiness, events) = (settings.clone(), readiness.clone(), events.clone());
+        move || {
+            let identity = CoordinatorId(uuid::Uuid::new_v4());
+            runtime::Runtime::start(&settings, identity, readiness.clone(), events.clone())
+        }
     };
+    let first = start.clone();
+    let runtime = tokio::task::spawn_blocking(first).await.expect("reading the log does not panic")?;
     readiness.clear("starting");
     let stopped = process.shutdown.clone();
     let thread = std::thread::Builder::new()
         .name("coordinator".to_owned())
         .spawn(move || {
-            let result = runtime.run(&received);
+            let result = run_again_and_again(runtime, &start, &received);
             stopped.cancel();
             result
         })
         .map_err(|error| CoordinatorError::Disk(error.to_string()))?;
+    let recovery = recovery_service::router(events.clone(), process.token.clone());
     let links = links::Links::new(&settings, process.token.clone(), events.clone(), process.shutdown.clone());
-    let router = links.router().merge(health::router(readiness, process.metrics.clone()));
+    let router = links.router().merge(recovery).merge(health::router(readiness, process.metrics.clone()));
     listen::serve(listener, router, &settings.process.limits, process.shutdown.clone()).await;
     let _ = events.send(event::Event::Stop);
     let joined = tokio::task::spawn_blocking(move || thread.join()).await;
     joined.expect("joining a thread does not panic").expect("the runtime thread does not panic")
+}
+
+/// A recovery leaves a state on the disk, on which the coordinator starts as on any other.
+fn run_again_and_again(
+    first: runtime::Runtime,
+    start: &impl Fn() -> Result<runtime::Runtime, CoordinatorError>,
+    received: &mpsc::Receiver<event::Event>,
+) -> Result<(), CoordinatorError> {
+    let mut runtime = first;
+    while runtime.run(received)? == runtime::Ended::Rebuilt {
+        runtime = start()?;
+    }
+    Ok(())
 }

@@ -11,12 +11,14 @@ use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
 use crate::settings::Settings;
 use crate::{CoordinatorError, recovery::RecoveryError};
-use protocol::{CoordinatorId, FromAppServer, View};
+use protocol::{CoordinatorId, FromAppServer, RecoveryPlan, View};
 use service::health::Readiness;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use two_phase::Now;
-use two_phase::coordinator::{Coordinator, CoordinatorIdentity};
+use storage::report_folder;
+use two_phase::coordinator::{Coordinator, CoordinatorIdentity, CoordinatorState};
+use two_phase::{LogSequence, Now};
 
 /// Most events that are taken in before their effects are done.
 const TURN_EVENTS_MAX: usize = 4_096;
@@ -36,6 +38,18 @@ pub(crate) struct Runtime {
     checkpoint_log_bytes: u64,
     checkpoint_idle: Duration,
     last_record: Instant,
+    /// Where the plans are kept that an operator has said yes to.
+    recoveries: PathBuf,
+    rebuild: Option<(Box<CoordinatorState>, Box<RecoveryPlan>)>,
+}
+
+/// Why the thread has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// It starts anew on what a recovery has left on the disk.
+    Rebuilt,
 }
 
 struct Clock(Instant);
@@ -65,6 +79,7 @@ impl Runtime {
         tracing::info!(%epoch, %version, files = core.state().manifest.files(), torn, "read the decision log");
         let reports = ReportFiles::open(&directory).map_err(RecoveryError::Directory)?;
         let history = RoundHistory::new(clock.0);
+        let recoveries = directory.path().join("recoveries");
         let mut runtime = Self {
             core,
             effects: Effects::new(log, torn, history, reports, settings.process.lab),
@@ -76,13 +91,15 @@ impl Runtime {
             checkpoint_log_bytes: settings.checkpoint_log_bytes,
             checkpoint_idle: Duration::from_millis(settings.checkpoint_idle_ms),
             last_record: Instant::now(),
+            recoveries,
+            rebuild: None,
         };
         runtime.do_effects()?;
         Ok(runtime)
     }
 
-    /// Runs until it is told to stop.
-    pub(crate) fn run(mut self, received: &Receiver<Event>) -> Result<(), CoordinatorError> {
+    /// Runs until it is told to stop, or must start anew on what a recovery has left on the disk.
+    pub(crate) fn run(mut self, received: &Receiver<Event>) -> Result<Ended, CoordinatorError> {
         loop {
             match received.recv_timeout(self.patience()) {
                 Ok(event) => {
@@ -97,10 +114,31 @@ impl Runtime {
                 self.core.handle_timer(self.clock.now());
             }
             self.do_effects()?;
+            if let Some((state, plan)) = self.rebuild.take() {
+                self.keep_rebuilt(&state, &plan)?;
+                return Ok(Ended::Rebuilt);
+            }
             self.save_checkpoint_if_due();
             self.tell_readiness();
         }
         self.checkpoints.save_now(&self.core);
+        Ok(Ended::Stopped)
+    }
+
+    /// First what was agreed to, for the records; then the state that counts from the next start on.
+    fn keep_rebuilt(&self, state: &CoordinatorState, plan: &RecoveryPlan) -> Result<(), CoordinatorError> {
+        let disk = |error: &dyn std::fmt::Display| CoordinatorError::Disk(error.to_string());
+        let at_ms = self.clock.now().unix_ms;
+        let text = serde_json::to_vec_pretty(plan).expect("a plan has only text keys and plain values");
+        std::fs::create_dir_all(&self.recoveries).map_err(|error| disk(&error))?;
+        report_folder::write(&self.recoveries, &at_ms.to_string(), &text).map_err(|error| disk(&error))?;
+        let last = self.core.checkpoint_sequence().unwrap_or(LogSequence::ZERO);
+        let oldest = if plan.source.is_none() { self.core.oldest_record_needed() } else { None };
+        let log_from = oldest.unwrap_or(last.next());
+        self.checkpoints.save_rebuilt(state, last, log_from).map_err(|error| disk(&error))?;
+        let version = state.version;
+        tracing::warn!(%version, epoch = %state.epoch, "recovered by an operator's order; starting anew");
+        self.effects.close_all("the coordinator was recovered and starts anew");
         Ok(())
     }
 
@@ -146,6 +184,9 @@ impl Runtime {
                 self.checkpoints.saved();
                 tracing::warn!(reason, "no checkpoint was saved; the log keeps growing until one is");
             }
+            // Whoever asked and does not wait any longer needs no answer.
+            Event::RecoveryAsked { accept_loss, reply } => drop(reply.send(self.core.recovery_plan(accept_loss, now))),
+            Event::RecoveryOrdered { order, reply } => drop(reply.send(self.core.recover(&order, now))),
             Event::Stop => {}
         }
     }
@@ -182,6 +223,7 @@ impl Runtime {
             let listeners = self.core.event_listeners();
             let done = self.effects.do_all(effects, &listeners, self.core.epoch(), self.core.coordinator());
             let done = done.map_err(|error| CoordinatorError::Disk(error.to_string()))?;
+            self.rebuild = self.rebuild.take().or(done.rebuild);
             if let Some(durable) = done.durable {
                 self.checkpoints.appended(done.bytes);
                 self.last_record = Instant::now();

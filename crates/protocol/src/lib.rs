@@ -15,6 +15,7 @@ mod holder;
 mod ids;
 mod page_address;
 mod record;
+mod recovery;
 mod replicator_messages;
 mod restoration_report;
 mod round;
@@ -41,6 +42,7 @@ pub use ids::{
 };
 pub use page_address::{InvalidPageAddress, PageAddress};
 pub use record::{BUCKETS, BucketNumber, Record};
+pub use recovery::{OpenRound, RecoveryAnswer, RecoveryOrder, RecoveryPlan, RecoveryQuestion, Witness};
 pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
 pub use restoration_report::{
     Basis, FileReport, HealAction, HealReport, HoldingKind, HoldingReport, NotCompared, Phase, Progress,

@@ -2,7 +2,7 @@
 
 use crate::{
     ClusterId, CommittedRound, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId,
-    Prepare, RoundId, SetDigest, ToLearner, Version, ViewNumber, Vote,
+    Prepare, RecoveryAnswer, RecoveryQuestion, RoundId, SetDigest, ToLearner, Version, View, ViewNumber, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,10 @@ pub enum ToReplicator {
     /// A round was committed without you. Told in order and without gaps, from the moment on at which you are said to be
     /// level or are led to be so.
     Committed(CommittedRound),
+    /// A new view is in force: remember it, in case that the coordinator's log is lost.
+    View(View),
+    /// A coordinator without its log asks what is known. Answered whatever its epoch: nothing is changed by it.
+    Recovery(RecoveryQuestion),
     /// Questions about files, and repairs.
     Files(HolderRequest),
     /// Vote abort on the next round (lab).
@@ -124,8 +128,14 @@ pub struct ReplicatorHello {
     pub settled: RoundId,
     /// The round that it is in doubt about.
     pub prepared: Option<PreparedRound>,
+    /// Who takes part in that round.
+    #[serde(default)]
+    pub participants: Vec<MemberId>,
     /// What it knows of itself.
     pub standing: Standing,
+    /// The newest view that it was told.
+    #[serde(default)]
+    pub view: Option<View>,
 }
 
 /// What a replicator says to the coordinator.
@@ -173,6 +183,8 @@ pub enum ToCoordinator {
     },
     /// Catching up.
     CatchUp(FromLearner),
+    /// Answers to a coordinator without its log.
+    Recovery(RecoveryAnswer),
     /// Answers about files.
     Files(HolderAnswer),
 }

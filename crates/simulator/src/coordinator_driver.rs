@@ -242,6 +242,10 @@ impl World {
             }
             CoordinatorEffect::Happened(event) => self.coordinator_event(&event),
             CoordinatorEffect::KeepReport(_) => Ok(()),
+            CoordinatorEffect::Rebuild { .. } => {
+                let sentence = "the coordinator is rebuilt, though nobody asked for it".to_owned();
+                Err(Violation { rule: Rule::Contract, sentence })
+            }
         }
     }
 

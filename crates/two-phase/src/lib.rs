@@ -23,6 +23,7 @@ mod learner;
 mod log_sequence;
 mod manifest;
 mod now;
+pub mod recovery_plan;
 pub mod replicator;
 pub mod restoration;
 

@@ -213,6 +213,7 @@ impl Oracle {
                 self.disks[index].lost &= *version != self.version();
                 Ok(())
             }
+            ReplicatorRecord::ViewLearned(view) => self.is_in_force(view.number, || "a replicator learns".to_owned()),
             ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => Ok(()),
         }
     }
@@ -276,11 +277,13 @@ impl Oracle {
             ToReplicator::Abort { round } => self.hold(*round, Outcome::Aborted, "the coordinator's word"),
             ToReplicator::Confirm { version, root } => self.confirms_what_is_decided(*version, *root),
             ToReplicator::CatchUp(step) => self.leads_to_what_is_decided(step),
+            ToReplicator::View(view) => self.is_in_force(view.number, || "a replicator is told".to_owned()),
             ToReplicator::Committed(round) => self.tells_what_is_decided(round),
             ToReplicator::Welcome { view, .. } => self.welcomes_in_view(*view),
             ToReplicator::Files(_)
             | ToReplicator::VoteAbortNext { .. }
             | ToReplicator::Removed { .. }
+            | ToReplicator::Recovery(_)
             | ToReplicator::Refuse { .. } => Ok(()),
         }
     }

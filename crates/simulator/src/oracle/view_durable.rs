@@ -31,7 +31,7 @@ impl Oracle {
         self.is_in_force(view, || "a replicator is welcomed".to_owned())
     }
 
-    fn is_in_force(&self, view: ViewNumber, what: impl FnOnce() -> String) -> Held {
+    pub(super) fn is_in_force(&self, view: ViewNumber, what: impl FnOnce() -> String) -> Held {
         let newest = self.newest_view();
         ensure(view <= newest, Rule::ViewDurable, || {
             format!("{} in view {view}, but only view {newest} is durable", what())

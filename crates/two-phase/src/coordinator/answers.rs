@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// The answers of committed changes, kept at least as long as the retention time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answers {
     by_change: HashMap<ChangeId, (Arc<Decision>, u32)>,
     by_age: VecDeque<(LogSequence, u64, Arc<Decision>)>,

@@ -294,7 +294,7 @@ impl Coordinator {
         match self.parties.get(&session)? {
             Party::Replicator(member) => Some(HolderId::Replicator(member.clone())),
             Party::AppServer => self.app_servers.id(session).cloned().map(HolderId::AppServer),
-            Party::Unknown => None,
+            Party::Unknown | Party::Witness(_) => None,
         }
     }
 

@@ -60,6 +60,11 @@ impl RetainedDecisions {
         self.forgotten_through
     }
 
+    /// Nothing up to this round is presumed aborted any more.
+    pub(crate) fn forget_through(&mut self, round: RoundId) {
+        self.forgotten_through = self.forgotten_through.max(round);
+    }
+
     /// Number of decisions retained.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,8 +1,8 @@
 //! What the coordinator's core asks of its driver. There is no other way out of the core.
 
-use super::CoordinatorRecord;
+use super::{CoordinatorRecord, CoordinatorState};
 use crate::{LogSequence, SyncWhen};
-use protocol::{ClusterEvent, FromCoordinator, RestorationReport, ToAppServer, ToReplicator};
+use protocol::{ClusterEvent, FromCoordinator, RecoveryPlan, RestorationReport, ToAppServer, ToReplicator};
 
 /// One connection, numbered by the driver. Never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,13 @@ pub enum CoordinatorEffect {
     },
     /// Something happened that people may want to know.
     Happened(ClusterEvent),
+    /// Put the log aside, write this state in its place, and start anew on it.
+    Rebuild {
+        /// The state.
+        state: Box<CoordinatorState>,
+        /// What the operator said yes to: kept for the records.
+        plan: Box<RecoveryPlan>,
+    },
     /// A restore ended: keep its report.
     KeepReport(Box<RestorationReport>),
 }

@@ -26,6 +26,9 @@ impl Coordinator {
             self.close(session, reason);
             return;
         }
+        if self.hear_witness(session, &hello) {
+            return;
+        }
         if let Some(reason) = self.reason_to_refuse(&hello) {
             self.happened(ClusterEvent::MemberRefused { member: hello.member, reason: reason.clone() });
             self.say(session, ToReplicator::Refuse { reason: reason.clone() });
@@ -212,6 +215,7 @@ impl Coordinator {
                 }
                 self.start_round();
             }
+            ToCoordinator::Recovery(_) => {}
             ToCoordinator::CatchUp(message) => self.handle_learner(session, message),
             ToCoordinator::Files(answer) => self.handle_files(session, answer),
         }
@@ -221,6 +225,7 @@ impl Coordinator {
         if let Some(link) = self.members.link_mut(member) {
             link.accepted = true;
         }
+        self.tell_view(member);
         self.renew_mandate(member);
         if !self.open_if_majority_accepted() {
             self.settle(member);
@@ -264,6 +269,16 @@ impl Coordinator {
             self.set_place(member, Place::Following);
         } else if self.mandate == Mandate::Open {
             self.lead_member(member);
+        }
+    }
+
+    /// Whoever holds another view is told the one in force.
+    fn tell_view(&mut self, member: &MemberId) {
+        let Some(link) = self.members.link(member) else { return };
+        let known = link.hello.view.as_ref().map(|view| view.number);
+        if known != Some(self.state.view.number) {
+            let session = link.session;
+            self.say(session, ToReplicator::View(self.state.view.clone()));
         }
     }
 

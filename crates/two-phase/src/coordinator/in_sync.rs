@@ -45,6 +45,8 @@ impl Coordinator {
     /// The view is durable (rule ViewDurable).
     pub(super) fn use_view(&mut self, view: View, then: AfterView) {
         self.state.view = view;
+        let sessions = self.members.links().filter(|(_, link)| link.accepted).map(|(_, link)| link.session).collect();
+        self.say_to_all(sessions, ToReplicator::View(self.state.view.clone()));
         match then {
             AfterView::Welcome(member) => self.welcome_registered(&member),
             AfterView::Join(member) => self.take_part(&member),

@@ -15,6 +15,7 @@
 //! | `rounds` | from waiting changes to a decision |
 //! | `in_sync` | who is left out of rounds, and who comes back in |
 //! | `membership` | who is a member |
+//! | `recovery` | what can be done without the log |
 //! | `requests` | what app-servers ask for |
 //! | `catch_ups` | leading learners, reading files from sources |
 //! | `restorations` | running restores (`crate::restoration`) |
@@ -31,6 +32,7 @@ mod in_sync;
 mod members;
 mod membership;
 mod record;
+mod recovery;
 mod requests;
 mod restorations;
 mod round;
@@ -58,6 +60,7 @@ use protocol::{
     ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RequestId, RoundNumber,
     ToAppServer, ToCoordinator, ToReplicator, View,
 };
+use recovery::Survey;
 use round::{Round, Stage};
 use std::collections::HashMap;
 use waiting::Waiting;
@@ -101,6 +104,8 @@ enum Then {
 enum Party {
     Unknown,
     Replicator(MemberId),
+    /// A member that is heard, and not let in.
+    Witness(MemberId),
     AppServer,
 }
 
@@ -117,6 +122,7 @@ pub struct Coordinator {
     parties: HashMap<SessionId, Party>,
     members: Members,
     membership: Option<AskedFor>,
+    survey: Survey,
     app_servers: AppServers,
     waiting: Waiting,
     round: Option<Round>,
@@ -154,6 +160,7 @@ impl Coordinator {
             parties: HashMap::new(),
             members: Members::default(),
             membership: None,
+            survey: Survey::default(),
             app_servers: AppServers::default(),
             waiting: Waiting::default(),
             round: None,
@@ -225,7 +232,8 @@ impl Coordinator {
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
         let membership = self.membership.as_ref().map(AskedFor::deadline_ms);
         let in_sync = self.next_in_sync_timer_ms();
-        let timers = [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync];
+        let timers =
+            [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync, self.survey_ends_ms()];
         timers.into_iter().flatten().chain(pauses).min()
     }
 
@@ -242,6 +250,8 @@ impl Coordinator {
         match (self.parties.get(&session).cloned(), message) {
             (None | Some(Party::Unknown), ToCoordinator::Hello(hello)) => self.greet_replicator(session, hello),
             (Some(Party::Replicator(member)), message) => self.handle_member(&member, session, message),
+            (Some(Party::Witness(_)), ToCoordinator::Recovery(answer)) => self.handle_recovery_answer(answer),
+            (Some(Party::Witness(_)), _) => {}
             _ => self.close(session, "the first message of a connection is a hello".to_owned()),
         }
     }
@@ -262,6 +272,7 @@ impl Coordinator {
         self.catch_ups.forget(session);
         match self.parties.remove(&session) {
             Some(Party::Replicator(member)) => self.lose_member(&member, reason),
+            Some(Party::Witness(member)) => self.lose_witness(&member, session),
             Some(Party::AppServer) => self.lose_app_server(session, reason),
             Some(Party::Unknown) | None => {}
         }
@@ -295,6 +306,7 @@ impl Coordinator {
         }
         self.drop_those_who_do_not_confirm();
         self.give_up_late_membership();
+        self.end_late_survey();
         self.give_up_late_reads();
         self.begin_paced_reads();
         self.hurry_restoration();

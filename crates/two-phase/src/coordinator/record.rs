@@ -2,8 +2,8 @@
 
 use catalogue::BookPath;
 use protocol::{
-    ChangeId, ClusterId, CommitRule, CommittedAnswer, CoordinatorId, Digest, Epoch, MemberId, Parent, Record, RoundId,
-    SetDigest, Version, View,
+    Change, ChangeId, ClusterId, CommitRule, CommittedAnswer, CoordinatorId, Digest, Epoch, MemberId, Parent, Record,
+    RoundId, SetDigest, Version, View,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,19 @@ pub struct DecidedChange {
 }
 
 impl DecidedChange {
+    /// What a decision says of a change.
+    #[must_use]
+    pub fn of(change: &Change) -> Self {
+        Self {
+            path: change.path,
+            digest: change.action.digest(),
+            size: change.action.size(),
+            id: change.id.clone(),
+            fingerprint: change.fingerprint,
+            answer: change.answer.clone(),
+        }
+    }
+
     /// The file's record after the round; none after a delete.
     #[must_use]
     pub fn record(&self, version: Version) -> Option<Record> {

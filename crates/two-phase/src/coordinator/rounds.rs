@@ -179,14 +179,6 @@ impl Coordinator {
     fn decide(&mut self) {
         let Some(round) = &mut self.round else { return };
         round.stage = Stage::Deciding;
-        let decided = |change: &protocol::Change| DecidedChange {
-            path: change.path,
-            digest: change.action.digest(),
-            size: change.action.size(),
-            id: change.id.clone(),
-            fingerprint: change.fingerprint,
-            answer: change.answer.clone(),
-        };
         let decision = Decision {
             round: round.id,
             parent: round.parent,
@@ -195,7 +187,7 @@ impl Coordinator {
             view: round.view,
             participants: round.participants.iter().map(|participant| participant.id.clone()).collect(),
             rule: CommitRule::DecisionRecord,
-            changes: round.changes().map(decided).collect(),
+            changes: round.changes().map(DecidedChange::of).collect(),
             decided_at_ms: self.now.unix_ms,
         };
         let sequence = self.awaiting.last_appended().next();

@@ -8,7 +8,7 @@ use protocol::{ClusterId, CoordinatorId, Epoch, RoundId, SetDigest, Version, Vie
 use serde::{Deserialize, Serialize};
 
 /// The state of a coordinator.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorState {
     /// The cluster.
     pub cluster: ClusterId,

@@ -14,6 +14,7 @@
 mod effect;
 mod following;
 mod record;
+mod recovery;
 mod state;
 mod voting;
 
@@ -217,8 +218,15 @@ impl Replicator {
             root: self.state.manifest.root(),
             settled: self.state.settled,
             prepared,
+            participants: self.participants(),
             standing: self.state.standing,
+            view: self.state.view.clone(),
         }
+    }
+
+    fn participants(&self) -> Vec<MemberId> {
+        let prepared = self.state.prepared.iter();
+        prepared.flat_map(|prepare| &prepare.participants).map(|participant| participant.id.clone()).collect()
     }
 
     /// The connection ended. What is prepared stays prepared.
@@ -261,6 +269,7 @@ impl Replicator {
     pub fn handle_message(&mut self, message: FromCoordinator<ToReplicator>) {
         let FromCoordinator { epoch, coordinator, message } = message;
         match (self.state.fence.judge(epoch, coordinator), message) {
+            (_, ToReplicator::Recovery(question)) => self.answer_recovery(question),
             (Admission::Refused, message) => {
                 let Fence { epoch, coordinator } = self.state.fence;
                 self.send(ToCoordinator::EpochRefused { epoch, coordinator });
@@ -345,7 +354,10 @@ impl Replicator {
             }
             ToReplicator::Files(request) => self.effects.push(ReplicatorEffect::Inspect(request)),
             ToReplicator::VoteAbortNext { reason } => self.vote_abort_next = Some(reason),
-            ToReplicator::Refuse { .. } | ToReplicator::Removed { .. } => {
+            ToReplicator::View(view) => {
+                self.append(ReplicatorRecord::ViewLearned(view), SyncWhen::Now, Then::Nothing);
+            }
+            ToReplicator::Refuse { .. } | ToReplicator::Removed { .. } | ToReplicator::Recovery(_) => {
                 unreachable!("whoever is not let in is told so under any epoch that is not refused")
             }
         }

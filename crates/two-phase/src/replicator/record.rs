@@ -1,6 +1,8 @@
 //! What a replicator writes to its log.
 
-use protocol::{AbortCause, ClusterId, CommittedRound, CoordinatorId, Epoch, Prepare, RoundId, SetDigest, Version};
+use protocol::{
+    AbortCause, ClusterId, CommittedRound, CoordinatorId, Epoch, Prepare, RoundId, SetDigest, Version, View,
+};
 use serde::{Deserialize, Serialize};
 
 /// One record of a replicator's log.
@@ -37,6 +39,8 @@ pub enum ReplicatorRecord {
     },
     /// The coordinator told of a round that was committed without this replicator, with all its bytes.
     Followed(CommittedRound),
+    /// A view that the coordinator told of.
+    ViewLearned(View),
     /// The memory is new, or was found damaged: what came before does not count (rule NoAmnesia).
     Lost,
     /// The log was found with a torn record at its end, which was trimmed (rule NoAmnesia).

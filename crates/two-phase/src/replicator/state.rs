@@ -5,7 +5,7 @@
 
 use super::{FileChange, ReplicatorRecord};
 use crate::{Fence, Manifest, committed_record};
-use protocol::{CatchUpTarget, ClusterId, CommittedRound, Prepare, RoundId, SetDigest, Standing, Version};
+use protocol::{CatchUpTarget, ClusterId, CommittedRound, Prepare, RoundId, SetDigest, Standing, Version, View};
 use serde::{Deserialize, Serialize};
 
 /// The state of a replicator.
@@ -25,6 +25,8 @@ pub struct ReplicatorState {
     pub prepared: Option<Prepare>,
     /// Whether it may speak about rounds.
     pub standing: Standing,
+    /// The newest view that it was told: a coordinator that lost its log asks for it.
+    pub view: Option<View>,
 }
 
 /// What a committed round did to files.
@@ -52,6 +54,9 @@ pub struct ReplicatorHeader {
     pub settled: RoundId,
     /// Whether it may speak about rounds.
     pub standing: Standing,
+    /// The newest view that it was told.
+    #[serde(default)]
+    pub view: Option<View>,
 }
 
 impl ReplicatorState {
@@ -66,6 +71,7 @@ impl ReplicatorState {
             settled: RoundId::ZERO,
             prepared: None,
             standing: Standing::Lost,
+            view: None,
         }
     }
 
@@ -80,6 +86,7 @@ impl ReplicatorState {
             settled: header.settled,
             prepared: None,
             standing: header.standing,
+            view: header.view,
         }
     }
 
@@ -93,6 +100,7 @@ impl ReplicatorState {
             root: self.manifest.root(),
             settled: self.settled,
             standing: self.standing,
+            view: self.view.clone(),
         }
     }
 
@@ -119,6 +127,7 @@ impl ReplicatorState {
                 return Some(self.follow(round));
             }
             ReplicatorRecord::Followed(_) => {}
+            ReplicatorRecord::ViewLearned(view) => self.view = Some(view.clone()),
             ReplicatorRecord::Lost => {
                 let (cluster, fence) = (self.cluster, self.fence);
                 *self = Self { cluster, fence, ..Self::empty() };

@@ -249,7 +249,9 @@ impl Cluster {
             root: state.manifest.root(),
             settled: state.last_decision,
             prepared: None,
+            participants: Vec::new(),
             standing: Standing::Trusted,
+            view: Some(state.view.clone()),
         }
     }
 

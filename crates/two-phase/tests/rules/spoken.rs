@@ -3,17 +3,21 @@
 use protocol::{Prepare, SubmissionAnswer, ToAppServer, ToReplicator};
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord};
 
-/// Without the news for people.
+/// Without the news for people, and without views.
 pub(crate) fn without_events(effects: Vec<CoordinatorEffect>) -> Vec<CoordinatorEffect> {
-    effects.into_iter().filter(|effect| !matches!(effect, CoordinatorEffect::Happened(_))).collect()
+    let is_view = |effect: &CoordinatorEffect| matches!(effect, CoordinatorEffect::ToReplicators { message, .. } if matches!(message.message, ToReplicator::View(_)));
+    let effects = effects.into_iter().filter(|effect| !matches!(effect, CoordinatorEffect::Happened(_)));
+    effects.filter(|effect| !is_view(effect)).collect()
 }
 
-/// What replicators are told, in order.
+/// What replicators are told, in order; without the views, which each is told whenever one is in force.
 pub(crate) fn said(effects: &[CoordinatorEffect]) -> Vec<&ToReplicator> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            CoordinatorEffect::ToReplicators { message, .. } => Some(&message.message),
+            CoordinatorEffect::ToReplicators { message, .. } => {
+                Some(&message.message).filter(|message| !matches!(message, ToReplicator::View(_)))
+            }
             _ => None,
         })
         .collect()

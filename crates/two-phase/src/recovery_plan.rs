@@ -1,0 +1,244 @@
+//! What can be made of a cluster whose coordinator has lost its log, or stands on an old copy of it: pure functions from what the
+//! members report to a plan, and from a plan to a state.
+//!
+//! Every decision is on the disks of all participants, as prepared at least, and participants are a majority of the voters. So a
+//! majority of memories that are whole holds at least one that has the newest committed round. That round may be in doubt there:
+//! it is committed, for it may have been acknowledged, unless a participant that was heard has not prepared it, or a later round
+//! was begun on the same version: then it can never have been (rules Validity and AckedNeverLost).
+
+use crate::Manifest;
+use crate::coordinator::{CoordinatorRecord, CoordinatorState, DecidedChange, Decision};
+use crate::log_sequence::LogSequence;
+use protocol::{
+    ClusterId, Epoch, ManifestEntry, MemberId, OpenRound, Prepare, RecoveryOrder, RecoveryPlan, ReplicatorHello,
+    RoundId, SetDigest, Standing, Version, View, Witness,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The members' reports, by name.
+pub type Reports = BTreeMap<MemberId, ReplicatorHello>;
+
+/// What would be done.
+#[must_use]
+pub fn plan(reason: Option<String>, own: &CoordinatorState, reports: &Reports, accept_loss: bool) -> RecoveryPlan {
+    let trusted: Vec<_> = reports.values().filter(|hello| hello.standing == Standing::Trusted).collect();
+    let clusters: BTreeSet<_> = trusted.iter().filter_map(|hello| hello.cluster).collect();
+    let cluster = clusters.iter().next().copied();
+    let newest = trusted.iter().max_by_key(|hello| hello.version).copied();
+    let version = newest.map_or(own.version, |hello| hello.version);
+    let root = newest.map_or_else(|| own.manifest.root(), |hello| hello.root);
+    let own_holds_it = cluster == Some(own.cluster) && (own.version, own.manifest.root()) == (version, root);
+    let view = newest_view(own, cluster, &trusted);
+    let voters: Vec<_> = view.voters().map(|member| member.id.clone()).collect();
+    let missing = voters.iter().filter(|id| !reports.contains_key(*id)).cloned().collect();
+    let heard = voters.iter().filter(|id| trusted.iter().any(|hello| hello.member == **id)).count();
+    let mut plan = RecoveryPlan {
+        own_version: own.version,
+        witnesses: reports.values().map(witness).collect(),
+        missing,
+        cluster,
+        open_round: open_round(&trusted, version),
+        epoch: highest_epoch(own, cluster, reports),
+        source: newest.filter(|_| !own_holds_it).map(|hello| hello.member.clone()),
+        costs: Vec::new(),
+        obstacles: obstacles(reason.is_some(), &clusters, &trusted, version, (heard, view.majority()), accept_loss),
+        view: Some(view),
+        version,
+        root,
+        reason,
+    };
+    plan.costs = costs(&plan, heard, own_holds_it);
+    plan
+}
+
+fn witness(hello: &ReplicatorHello) -> Witness {
+    Witness {
+        member: hello.member.clone(),
+        standing: hello.standing,
+        version: hello.version,
+        root: hello.root,
+        epoch: hello.epoch,
+        in_doubt: hello.prepared.map(|prepared| prepared.round),
+    }
+}
+
+/// The newest view that anybody knows; that of this coordinator's own log, if it is of the same cluster.
+fn newest_view(own: &CoordinatorState, cluster: Option<ClusterId>, trusted: &[&ReplicatorHello]) -> View {
+    let told = trusted.iter().filter_map(|hello| hello.view.as_ref());
+    let newest = told.max_by_key(|view| view.number);
+    let is_own = cluster.is_none_or(|cluster| cluster == own.cluster);
+    match newest {
+        Some(view) if !is_own || view.number >= own.view.number => view.clone(),
+        _ => own.view.clone(),
+    }
+}
+
+fn highest_epoch(own: &CoordinatorState, cluster: Option<ClusterId>, reports: &Reports) -> Epoch {
+    let own = if cluster.is_none_or(|cluster| cluster == own.cluster) { own.epoch } else { Epoch::ZERO };
+    reports.values().map(|hello| hello.epoch).max().unwrap_or_default().max(own)
+}
+
+/// The newest round that was prepared on this version, and whether it may have been committed.
+fn open_round(trusted: &[&ReplicatorHello], version: Version) -> Option<OpenRound> {
+    let on_it = |hello: &&&ReplicatorHello| hello.prepared.is_some_and(|prepared| prepared.base_version == version);
+    let newest = trusted.iter().filter(on_it).max_by_key(|hello| hello.prepared.map(|prepared| prepared.round))?;
+    let round = newest.prepared?.round;
+    let has_prepared = |hello: &ReplicatorHello| hello.prepared.is_some_and(|prepared| prepared.round == round);
+    let report = |id: &MemberId| trusted.iter().find(|hello| hello.member == *id);
+    let (mut prepared, mut not_prepared, mut not_heard) = (Vec::new(), Vec::new(), Vec::new());
+    for id in &newest.participants {
+        match report(id) {
+            Some(hello) if has_prepared(hello) => prepared.push(id.clone()),
+            Some(_) => not_prepared.push(id.clone()),
+            None => not_heard.push(id.clone()),
+        }
+    }
+    let superseded = trusted.iter().find(|hello| hello.settled > round);
+    let (commit, reason) = match (not_prepared.first(), superseded) {
+        (Some(member), _) => (
+            false,
+            format!(
+                "{member} takes part in it and has not prepared it: nobody can have been told that it is committed"
+            ),
+        ),
+        (None, Some(hello)) => (false, format!("{} knows of a later round on the same version", hello.member)),
+        (None, None) => {
+            (true, "every participant that was heard has prepared it: it may have been acknowledged".to_owned())
+        }
+    };
+    Some(OpenRound { round, commit, reason, prepared, not_prepared, not_heard })
+}
+
+fn obstacles(
+    needed: bool,
+    clusters: &BTreeSet<ClusterId>,
+    trusted: &[&ReplicatorHello],
+    version: Version,
+    (heard, majority): (usize, usize),
+    accept_loss: bool,
+) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    if !needed {
+        obstacles.push("this coordinator is sure of its log; there is nothing to recover".to_owned());
+    }
+    if trusted.is_empty() {
+        obstacles.push("no member with a whole memory has answered yet; start the replicators".to_owned());
+    }
+    if clusters.len() > 1 {
+        obstacles
+            .push("the members that answered belong to different clusters; stop those of the wrong one".to_owned());
+    }
+    let roots: BTreeSet<_> = trusted.iter().filter(|hello| hello.version == version).map(|hello| hello.root).collect();
+    if roots.len() > 1 {
+        obstacles.push(format!("the members at version {version} do not hold the same; stop those that are wrong"));
+    }
+    if heard < majority && !accept_loss {
+        obstacles.push(format!(
+            "{heard} of the {majority} voters that are needed have answered with a whole memory: with fewer, acknowledged \
+             changes may be missed; start the others, or accept that loss with --accept-loss"
+        ));
+    }
+    obstacles
+}
+
+fn costs(plan: &RecoveryPlan, heard: usize, own_holds_it: bool) -> Vec<String> {
+    let mut costs = Vec::new();
+    if let Some(open) = plan.open_round.as_ref().filter(|open| open.commit) {
+        costs.push(format!(
+            "round {} is committed although nobody may have been told so: its changes appear even if their clients gave up",
+            open.round
+        ));
+    }
+    if let Some(view) = plan.view.as_ref().filter(|view| heard < view.majority()) {
+        costs.push(format!(
+            "only {heard} of {} voters were heard: changes that only the others hold are lost, acknowledged or not",
+            view.voters().count()
+        ));
+    }
+    if !own_holds_it {
+        costs.push(
+            "the answers of the last 24 hours are forgotten: a client that sends an old request again may have it carried out a \
+             second time"
+                .to_owned(),
+        );
+    }
+    costs
+}
+
+/// What a plan is carried out with.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The manifest of the source.
+    pub entries: Vec<ManifestEntry>,
+    /// The open round, with its changes.
+    pub prepare: Option<Prepare>,
+    /// The highest round that anybody knows to be decided or refused.
+    pub settled: RoundId,
+}
+
+/// The state that a coordinator starts on after a plan was carried out.
+///
+/// # Errors
+/// If what was found does not lead to the roots of the plan.
+pub fn rebuild(
+    own: &CoordinatorState,
+    plan: &RecoveryPlan,
+    commits: bool,
+    findings: Findings,
+    unix_ms: u64,
+) -> Result<CoordinatorState, String> {
+    let cluster = plan.cluster.ok_or("nobody said which cluster it is")?;
+    let view = plan.view.clone().ok_or("nobody said who the members are")?;
+    let mut state = match plan.source {
+        None => own.clone(),
+        Some(_) => {
+            let manifest: Manifest = findings.entries.iter().map(|entry| (entry.path, entry.record)).collect();
+            CoordinatorState { version: plan.version, manifest, ..CoordinatorState::new(cluster, view.clone()) }
+        }
+    };
+    check_root(state.manifest.root(), plan.root)?;
+    (state.epoch, state.coordinator) = (plan.epoch.max(state.epoch), None);
+    state.view = view.after(|_| {});
+    state.last_decision = state.last_decision.max(findings.settled);
+    state.retained.forget_through(state.last_decision);
+    if commits {
+        let prepare = findings.prepare.ok_or("nobody gave the round that is to be committed")?;
+        let decision = decision(&prepare, unix_ms);
+        let committed = state.apply(CoordinatorRecord::Decided(decision), LogSequence::ZERO, 0);
+        committed.map_err(|error| error.to_string())?;
+    }
+    Ok(state)
+}
+
+fn check_root(found: SetDigest, planned: SetDigest) -> Result<(), String> {
+    if found == planned { Ok(()) } else { Err(format!("the manifest that was sent has root {found}, not {planned}")) }
+}
+
+fn decision(prepare: &Prepare, unix_ms: u64) -> Decision {
+    Decision {
+        round: prepare.round,
+        parent: prepare.parent,
+        version: prepare.version(),
+        root: prepare.expected_root,
+        view: prepare.view,
+        participants: prepare.participants.iter().map(|participant| participant.id.clone()).collect(),
+        rule: prepare.rule,
+        changes: prepare.changes.iter().map(DecidedChange::of).collect(),
+        decided_at_ms: unix_ms,
+    }
+}
+
+/// Why an order does not fit the plan as it is now; none if it does.
+#[must_use]
+pub fn misfit(plan: &RecoveryPlan, order: &RecoveryOrder) -> Option<String> {
+    let round = plan.open_round.as_ref().map(|open| open.round);
+    let same = (plan.version, plan.root, round, plan.view.as_ref().map(|view| view.number))
+        == (order.version, order.root, order.open_round, order.view);
+    if !same {
+        return Some("what the members report is no longer what the plan was made of; look again".to_owned());
+    }
+    if order.commit.is_some() && round.is_none() {
+        return Some("there is no round in doubt that could be concluded".to_owned());
+    }
+    (!plan.obstacles.is_empty()).then(|| plan.obstacles.join("; "))
+}

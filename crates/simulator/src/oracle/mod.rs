@@ -213,8 +213,10 @@ impl Oracle {
                 self.disks[index].lost &= *version != self.version();
                 Ok(())
             }
-            ReplicatorRecord::ViewLearned(view) => self.is_in_force(view.number, || "a replicator learns".to_owned()),
-            ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => Ok(()),
+            // A coordinator on an old log may have told of a view of its own.
+            ReplicatorRecord::ViewLearned(_) | ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => {
+                Ok(())
+            }
         }
     }
 

@@ -275,8 +275,7 @@ impl Coordinator {
     /// Whoever holds another view is told the one in force.
     fn tell_view(&mut self, member: &MemberId) {
         let Some(link) = self.members.link(member) else { return };
-        let known = link.hello.view.as_ref().map(|view| view.number);
-        if known != Some(self.state.view.number) {
+        if link.hello.view.as_ref() != Some(&self.state.view) {
             let session = link.session;
             self.say(session, ToReplicator::View(self.state.view.clone()));
         }

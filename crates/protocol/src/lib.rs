@@ -13,8 +13,10 @@ mod content;
 mod digest;
 mod holder;
 mod ids;
+mod peer_messages;
 mod record;
 mod replicator_messages;
+mod replicator_status;
 mod restoration_report;
 mod round;
 mod round_report;
@@ -38,8 +40,10 @@ pub use ids::{
     AppServerId, CatchUpId, ChangeId, ClusterId, CoordinatorId, Epoch, Incarnation, InvalidId, MemberId, RequestId,
     RestorationId, RoundId, RoundNumber, Version, ViewNumber,
 };
+pub use peer_messages::{PeerAnswer, PeerKnowledge, PeerQuestion};
 pub use record::{BUCKETS, BucketNumber, Record};
 pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
+pub use replicator_status::{InDoubt, ReplicatorStatus};
 pub use restoration_report::{
     Basis, FileReport, HealAction, HealReport, HoldingKind, HoldingReport, NotCompared, Phase, Progress,
     RestorationReport, RestorationState, Summary,

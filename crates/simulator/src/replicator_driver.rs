@@ -284,6 +284,10 @@ impl World {
                 self.queue_file_task(index, FileTask::Inspect(request));
                 Ok(())
             }
+            ReplicatorEffect::AskPeer { .. } | ReplicatorEffect::AnswerPeer { .. } => {
+                let sentence = format!("{name} turns to its peers, but no timer was fed and no question asked");
+                Err(Violation { rule: Rule::Contract, sentence })
+            }
             ReplicatorEffect::Heal { .. } => {
                 let sentence = format!("{name} is asked to heal files, but no restore was started");
                 Err(Violation { rule: Rule::Contract, sentence })

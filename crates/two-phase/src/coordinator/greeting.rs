@@ -6,6 +6,7 @@
 //! ```
 
 use super::members::MemberLink;
+use super::round::Stage;
 use super::{Coordinator, CoordinatorRecord, Mandate, Party, SessionId, Then, Verdict};
 use protocol::{
     ClusterEvent, HolderId, Incarnation, MemberId, PROTOCOL_VERSION, PreparedRound, ReplicatorHello, RoundId,
@@ -216,6 +217,12 @@ impl Coordinator {
     pub(super) fn settle(&mut self, member: &MemberId) {
         let Some(link) = self.members.link(member).filter(|link| link.accepted && !link.level) else { return };
         if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            return;
+        }
+        // Rule NoAmnesia: it has voted on the round that is being decided. Whether it still has it prepared or comes without it, having
+        // forgotten its vote, it is told the outcome before its memory is trusted again: with that it could refuse the round to a peer.
+        let being_decided = self.round.as_ref().filter(|round| round.stage == Stage::Deciding);
+        if being_decided.is_some_and(|round| round.has_participant(member)) {
             return;
         }
         let (session, prepared, catching_up) = (link.session, link.prepared, link.catching_up);

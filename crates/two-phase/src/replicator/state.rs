@@ -3,7 +3,7 @@
 //! Live running and recovery both go through [`ReplicatorState::apply`], so that what is rebuilt after a crash is what was
 //! there before it.
 
-use super::ReplicatorRecord;
+use super::{Ended, RecentOutcomes, ReplicatorRecord};
 use crate::{Fence, Manifest};
 use protocol::{CatchUpTarget, Change, ClusterId, Prepare, RoundId, SetDigest, Standing, Version};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct ReplicatorState {
     pub settled: RoundId,
     /// The round that it has prepared and not concluded (rule NoWayBack).
     pub prepared: Option<Prepare>,
+    /// How the newest rounds ended, for peers that are in doubt.
+    pub outcomes: RecentOutcomes,
     /// Whether it may speak about rounds.
     pub standing: Standing,
 }
@@ -52,6 +54,9 @@ pub struct ReplicatorHeader {
     pub settled: RoundId,
     /// Whether it may speak about rounds.
     pub standing: Standing,
+    /// How the newest rounds ended; older checkpoints do not have it.
+    #[serde(default)]
+    pub outcomes: RecentOutcomes,
 }
 
 impl ReplicatorState {
@@ -65,6 +70,7 @@ impl ReplicatorState {
             manifest: Manifest::default(),
             settled: RoundId::ZERO,
             prepared: None,
+            outcomes: RecentOutcomes::default(),
             standing: Standing::Lost,
         }
     }
@@ -79,6 +85,7 @@ impl ReplicatorState {
             manifest,
             settled: header.settled,
             prepared: None,
+            outcomes: header.outcomes,
             standing: header.standing,
         }
     }
@@ -93,6 +100,7 @@ impl ReplicatorState {
             root: self.manifest.root(),
             settled: self.settled,
             standing: self.standing,
+            outcomes: self.outcomes.clone(),
         }
     }
 
@@ -103,16 +111,22 @@ impl ReplicatorState {
                 self.fence = Fence::raised_to(*epoch, *coordinator);
                 self.cluster = Some(*cluster);
             }
-            ReplicatorRecord::Prepared(prepare) => self.prepared = Some(prepare.clone()),
-            ReplicatorRecord::Refused { round, .. } => self.settled = self.settled.max(*round),
+            ReplicatorRecord::Prepared(prepare) => {
+                // The coordinator has said how the round before ended, also to those who have never prepared that one.
+                if let Some(parent) = prepare.parent {
+                    self.outcomes.note(parent.round, parent.outcome.into());
+                }
+                self.prepared = Some(prepare.clone());
+            }
+            ReplicatorRecord::Refused { round, .. } => self.end(*round, Ended::Refused),
             ReplicatorRecord::Committed { round } => {
                 let prepared = self.prepared.take_if(|prepare| prepare.round == *round);
-                self.settled = self.settled.max(*round);
+                self.end(*round, Ended::Committed);
                 return prepared.map(|prepare| self.commit(prepare));
             }
             ReplicatorRecord::Aborted { round } => {
                 self.prepared.take_if(|prepare| prepare.round == *round);
-                self.settled = self.settled.max(*round);
+                self.end(*round, Ended::Aborted);
             }
             ReplicatorRecord::Lost => {
                 let (cluster, fence) = (self.cluster, self.fence);
@@ -131,6 +145,11 @@ impl ReplicatorState {
         self.manifest = manifest;
         self.prepared = None;
         self.standing = Standing::Trusted;
+    }
+
+    fn end(&mut self, round: RoundId, ended: Ended) {
+        self.settled = self.settled.max(round);
+        self.outcomes.note(round, ended);
     }
 
     fn commit(&mut self, prepare: Prepare) -> CommittedFiles {

@@ -12,6 +12,7 @@ mod values;
 mod acked_never_lost;
 mod agreement;
 mod catch_up;
+mod cooperative_termination;
 mod durable_decision;
 mod durable_vote;
 mod epoch_fence;

@@ -127,8 +127,10 @@ impl Replicator {
         }
         let heard = match answer.knowledge {
             _ if answer.member != *asked => Heard::Silent(format!("{} answers at its address", answer.member)),
-            PeerKnowledge::Committed => return self.conclude(answer.round, Outcome::Committed),
-            PeerKnowledge::Aborted | PeerKnowledge::Refused => return self.conclude(answer.round, Outcome::Aborted),
+            PeerKnowledge::Committed => return self.conclude_by_peer(answer.round, Outcome::Committed),
+            PeerKnowledge::Aborted | PeerKnowledge::Refused => {
+                return self.conclude_by_peer(answer.round, Outcome::Aborted);
+            }
             PeerKnowledge::InDoubt => Heard::InDoubt,
             PeerKnowledge::CannotTell { reason } => Heard::CannotTell(reason),
         };
@@ -139,6 +141,15 @@ impl Replicator {
     pub fn handle_peer_silent(&mut self, asked: &MemberId, round: RoundId, reason: String) {
         if self.waits_for_word_on(round) {
             self.note_heard(asked, Heard::Silent(reason));
+        }
+    }
+
+    /// The hello of the present connection no longer holds, and the coordinator may be about to act on it: a catch-up that it begins
+    /// now would run beside what has just been concluded. A new hello says what is true.
+    fn conclude_by_peer(&mut self, round: RoundId, outcome: Outcome) {
+        self.conclude(round, outcome);
+        if self.link == Link::Up {
+            self.disconnect(format!("round {round} was ended by the word of a peer; introducing itself anew"));
         }
     }
 

@@ -291,6 +291,25 @@ fn peer_that_knows_ends_the_doubt_as_the_coordinator_would() {
     }
 }
 
+/// Found by a seed: the coordinator had begun a catch-up for a replicator in doubt, confirmed the state that a peer had helped it
+/// to, ran a round with it, and then the catch-up took the vote away.
+#[test]
+fn replicator_that_was_told_by_a_peer_introduces_itself_anew_to_a_coordinator_that_is_connected() {
+    let mut replica = Replica::level();
+    replica.in_doubt(1, vec![put("a", 1, "Emma")]);
+    timer(&mut replica, 1_000);
+    timer(&mut replica, 60_000);
+    let effects = hear(&mut replica, 3, round(1, 1), PeerKnowledge::Committed);
+    let [ReplicatorEffect::Append { .. }, ReplicatorEffect::Disconnect { reason }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert!(reason.contains("1-1"), "{reason}");
+    assert_eq!(replica.connect(), [], "the hello waits for what it reports");
+    let effects = replica.durable();
+    let [ToCoordinator::Hello(hello)] = said(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!((hello.version, hello.prepared), (Version(1), None));
+}
+
 #[test]
 fn replicator_that_was_told_by_a_peer_tells_the_next_one() {
     let (mut replica, _) = asking();

@@ -202,7 +202,9 @@ impl Oracle {
                 self.disks[index].lost &= *version != self.version();
                 Ok(())
             }
-            ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => Ok(()),
+            // Whatever its peers make of it: a round that somebody has refused is not committed.
+            ReplicatorRecord::Refused { round, .. } => self.hold_aborted(index, *round),
+            ReplicatorRecord::Unconfirmed => Ok(()),
         }
     }
 

@@ -70,8 +70,8 @@ pub enum SettingsError {
     #[error("--id: {0}")]
     Id(#[from] InvalidId),
     /// The address for its peers is none.
-    #[error("--advertise: {0}; write HOST:PORT")]
-    Advertise(LinkAddressError),
+    #[error("--advertise: `{0}` is no address that peers could dial; write HOST:PORT")]
+    Advertise(String),
     /// An address is none.
     #[error("--coordinator: {0}")]
     Address(#[from] LinkAddressError),
@@ -124,8 +124,10 @@ impl Settings {
     /// If it is none.
     pub fn address_for_peers(&self) -> Result<String, SettingsError> {
         let Some(address) = &self.advertise else { return Ok(self.process.listen.to_string()) };
-        let dialled: LinkAddress = format!("ws://{address}").parse().map_err(SettingsError::Advertise)?;
-        Ok(dialled.to_string().trim_start_matches("ws://").to_owned())
+        match format!("ws://{address}").parse::<LinkAddress>() {
+            Ok(_) => Ok(address.clone()),
+            Err(_) => Err(SettingsError::Advertise(address.clone())),
+        }
     }
 
     /// When its peers are asked.
@@ -142,5 +144,28 @@ impl Settings {
         let addresses = self.coordinator.split(',').map(str::trim).filter(|address| !address.is_empty());
         let at_path = |address: &str| address.parse::<LinkAddress>()?.at_path("/v1/replicators");
         Ok(addresses.map(at_path).collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advertising(address: &str) -> Settings {
+        Settings { advertise: Some(address.to_owned()), ..Settings::default() }
+    }
+
+    #[test]
+    fn peers_are_told_the_address_that_is_advertised_or_else_where_it_listens() {
+        assert_eq!(Settings::default().address_for_peers().unwrap(), "127.0.0.1:7421");
+        assert_eq!(advertising("books-1.example:7421").address_for_peers().unwrap(), "books-1.example:7421");
+    }
+
+    #[test]
+    fn address_that_peers_cannot_dial_is_refused_saying_the_form() {
+        for bad in ["books-1.example", "ws://host:1", "host:0", ""] {
+            let message = advertising(bad).address_for_peers().unwrap_err().to_string();
+            assert!(message.contains("--advertise") && message.contains("HOST:PORT"), "{bad}: {message}");
+        }
     }
 }

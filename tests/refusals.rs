@@ -204,7 +204,8 @@ async fn only_who_shows_the_token_takes_part() {
     write_token_file(&cluster.token_file(), OTHER_TOKEN, 0o600);
     cluster.start_service(replicator);
     cluster.process(replicator).wait_until_logged("refused the access token").await;
-    assert_eq!(link_status(&cluster, OTHER_TOKEN).await, 401);
+    assert_eq!(link_status(&cluster, Service::Coordinator, "/v1/replicators", OTHER_TOKEN).await, 401);
+    assert_eq!(link_status(&cluster, replicator, "/v1/peers", TOKEN).await, 401);
     assert_eq!(cluster.client().cluster().await.unwrap()["members"][0]["connected"], false);
 
     // It went on trying all the while: now that the coordinator has the same token, it is let in.
@@ -221,9 +222,9 @@ async fn only_who_shows_the_token_takes_part() {
     Copies::wait_until_all_hold(&cluster, 2).await;
 }
 
-/// What the coordinator answers to one who wants a replicator's link with that token.
-async fn link_status(cluster: &Cluster, token: &str) -> u16 {
-    let url = format!("http://{}/v1/replicators", cluster.address(Service::Coordinator));
+/// What a service answers to one who wants a link at that path with that token.
+async fn link_status(cluster: &Cluster, service: Service, path: &str, token: &str) -> u16 {
+    let url = format!("http://{}{path}", cluster.address(service));
     let request = reqwest::Client::new().get(url).bearer_auth(token);
     let upgrade = [
         ("Connection", "Upgrade"),

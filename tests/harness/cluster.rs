@@ -2,6 +2,7 @@
 
 use crate::Client;
 use crate::process::{Process, command};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -146,11 +147,19 @@ impl Cluster {
 
     /// Starts a service that will die at a crash point (`name` or `name:n`).
     pub fn start_armed(&mut self, service: Service, crash_at: Option<&str>) {
+        let variable = crash_at.map(|point| ("CONCORDANCE_CRASH_AT", point));
+        self.start_with(service, variable);
+    }
+
+    /// Starts a service that will freeze at a crash point (`name` or `name:n`), until [`Process::resume`].
+    pub fn start_pausing(&mut self, service: Service, pause_at: &str) {
+        self.start_with(service, Some(("CONCORDANCE_PAUSE_AT", pause_at)));
+    }
+
+    fn start_with(&mut self, service: Service, variable: Option<(&str, &str)>) {
         assert!(!self.running.iter().any(|(running, _)| *running == service), "{service:?} runs already");
         let mut command = self.command(service, &self.data(service), &self.address(service));
-        if let Some(crash_at) = crash_at {
-            command.env("CONCORDANCE_CRASH_AT", crash_at);
-        }
+        command.envs(variable);
         let process = Process::start(command, &self.log_path(service));
         self.running.push((service, process));
     }
@@ -239,6 +248,23 @@ impl Cluster {
             let status = client.cluster().await;
             panic!("the cluster is not ready after {READY_WITHIN:?}: {status:#?}\n{}", self.logs());
         }
+    }
+
+    /// What a replicator says of itself; none while it does not answer.
+    pub async fn status(&self, service: Service) -> Option<Value> {
+        self.fetch(service, "/status").await
+    }
+
+    /// Why a service is not ready, by its own word.
+    pub async fn readiness(&self, service: Service) -> Vec<String> {
+        let report = self.fetch(service, "/readyz").await.unwrap_or_default();
+        let reasons = report["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    async fn fetch(&self, service: Service, path: &str) -> Option<Value> {
+        let response = reqwest::get(format!("http://{}{path}", self.address(service))).await.ok()?;
+        serde_json::from_str(&response.text().await.ok()?).ok()
     }
 
     /// The last lines that each service wrote.

@@ -1,6 +1,7 @@
 //! One process of this project, with its log in a file. It ends with the value that holds it.
 
 use crate::eventually;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,6 +31,12 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets it go on after it was stopped, or has stopped itself.
+    pub fn resume(&self) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(id, Signal::CONT).unwrap();
     }
 
     /// All that it has written.

@@ -14,9 +14,11 @@ mod digest;
 mod holder;
 mod ids;
 mod page_address;
+mod peer_messages;
 mod record;
 mod recovery;
 mod replicator_messages;
+mod replicator_status;
 mod restoration_report;
 mod round;
 mod round_report;
@@ -41,9 +43,11 @@ pub use ids::{
     RestorationId, RoundId, RoundNumber, Version, ViewNumber,
 };
 pub use page_address::{InvalidPageAddress, PageAddress};
+pub use peer_messages::{PeerAnswer, PeerKnowledge, PeerQuestion};
 pub use record::{BUCKETS, BucketNumber, Record};
 pub use recovery::{OpenRound, RecoveryAnswer, RecoveryOrder, RecoveryPlan, RecoveryQuestion, Witness};
 pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
+pub use replicator_status::{InDoubt, ReplicatorStatus};
 pub use restoration_report::{
     Basis, FileReport, HealAction, HealReport, HoldingKind, HoldingReport, NotCompared, Phase, Progress,
     RestorationReport, RestorationState, Summary,

@@ -1,16 +1,19 @@
-//! Does what the core asks for, in order. The only place that appends to the log and that speaks to the coordinator.
+//! Does what the core asks for, in order. The only place that appends to the log and that speaks to the coordinator and to
+//! peers.
 
 use crate::checkpoints::Checkpoints;
 use crate::file_worker::{FileWorker, Job};
+use crate::peers::{self, Peers};
 use crate::recovery::FirstAppend;
 use holder::Holder;
 use protocol::{CatchUpId, HolderRequest, Version};
 use service::crash_point;
 use service::websocket::Outbox;
+use std::collections::HashMap;
 use std::sync::Arc;
 use storage::file_writer::FileWrite;
 use storage::log::{Log, LogError};
-use two_phase::replicator::{FileChange, Replicator, ReplicatorEffect, ReplicatorRecord};
+use two_phase::replicator::{FileChange, PeerRequest, Replicator, ReplicatorEffect, ReplicatorRecord};
 use two_phase::{LogSequence, SyncWhen};
 
 /// The log, the link and the files.
@@ -18,6 +21,9 @@ pub(crate) struct Effects {
     log: Log,
     first_append: FirstAppend,
     outbox: Option<Outbox>,
+    peers: Peers,
+    /// Peers whose questions are not answered yet.
+    asking: HashMap<PeerRequest, Outbox>,
     holder: Arc<Holder>,
     worker: FileWorker,
     /// Records wait for the next sync.
@@ -44,15 +50,31 @@ impl Effects {
     pub(crate) fn new(
         log: Log,
         first_append: FirstAppend,
+        peers: Peers,
         holder: Arc<Holder>,
         worker: FileWorker,
         applied: Version,
     ) -> Self {
-        Self { log, first_append, outbox: None, holder, worker, unsynced: false, applied }
+        Self {
+            log,
+            first_append,
+            outbox: None,
+            peers,
+            asking: HashMap::new(),
+            holder,
+            worker,
+            unsynced: false,
+            applied,
+        }
     }
 
     pub(crate) fn connect(&mut self, outbox: Option<Outbox>) {
         self.outbox = outbox;
+    }
+
+    /// A peer asks; the core will have it answered.
+    pub(crate) fn is_asked(&mut self, request: PeerRequest, peer: Outbox) {
+        self.asking.insert(request, peer);
     }
 
     pub(crate) fn has_unsynced(&self) -> bool {
@@ -84,6 +106,12 @@ impl Effects {
                         let text =
                             serde_json::to_string(&message).expect("a message has only text keys and plain values");
                         outbox.send(text);
+                    }
+                }
+                ReplicatorEffect::AskPeer { peer, question } => self.peers.ask(peer, &question),
+                ReplicatorEffect::AnswerPeer { request, answer } => {
+                    if let Some(outbox) = self.asking.remove(&request) {
+                        peers::answer(&outbox, &answer);
                     }
                 }
                 ReplicatorEffect::WriteFiles { version, files } => {

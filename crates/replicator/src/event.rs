@@ -1,8 +1,11 @@
 //! Everything that can wake a replicator: the closed list of what its thread is told.
 
-use protocol::{CatchUpId, FromCoordinator, HolderAnswer, ToReplicator, WantedFile};
+use protocol::{
+    CatchUpId, FromCoordinator, HolderAnswer, MemberId, PeerAnswer, PeerQuestion, RoundId, ToReplicator, WantedFile,
+};
 use service::websocket::Outbox;
 use two_phase::LogSequence;
+use two_phase::replicator::PeerRequest;
 
 /// Something that happened outside of the runtime thread.
 #[derive(Debug)]
@@ -15,6 +18,12 @@ pub(crate) enum Event {
     Disconnected { reason: String },
     /// A coordinator could not be dialled; the next try follows.
     NotReached { reason: String },
+    /// A peer asks about a round.
+    PeerAsks { request: PeerRequest, question: Box<PeerQuestion>, outbox: Outbox },
+    /// A peer that was asked has answered.
+    PeerAnswered { asked: MemberId, answer: PeerAnswer },
+    /// A peer that was asked could not be reached, or did not answer.
+    PeerSilent { asked: MemberId, round: RoundId, reason: String },
     /// A question about files was answered, or repairs were done.
     Answered { answer: HolderAnswer },
     /// The disk was searched for files of a catch-up.

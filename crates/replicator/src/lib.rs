@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   coordinator <--link--> Event --> runtime thread --+--> log (append, one sync)      the durable copy
-//!                                    (core inside)     +--> file writer (background)    books/…
+//!   peers <-------link--> Event -->  (core inside)     +--> file writer (background)    books/…
 //!                                                      '--> file worker (background)    scans, repairs, catch-up
 //! ```
 //!
@@ -14,14 +14,18 @@ mod effects;
 mod event;
 mod file_worker;
 mod link;
+mod peers;
 mod recovery;
 mod runtime;
 mod settings;
+mod status;
 
 pub use settings::{Flags, Settings};
 
+use peers::Peers;
 use service::health::{self, Readiness};
 use service::listen;
+use status::StatusBoard;
 use std::sync::mpsc;
 
 /// Why a replicator cannot run.
@@ -63,14 +67,20 @@ impl ReplicatorError {
 /// # Errors
 /// Whatever keeps it from starting, or the disk failing under it.
 pub async fn run(flags: Flags) -> Result<(), ReplicatorError> {
-    let settings = Settings::load(&flags)?;
+    let mut settings = Settings::load(&flags)?;
     let process = settings.process.start()?;
     let readiness = Readiness::starting("reading the log");
     let listener = listen::bind(settings.process.listen, process.token.as_ref()).await?;
+    // Port 0 means any: the peers are told the one that it is.
+    settings.process.listen = listener.local_addr().unwrap_or(settings.process.listen);
+    warn_if_out_of_reach(&settings);
     let (events, received) = mpsc::channel();
+    let status = StatusBoard::new(settings.member_id()?);
+    let peers = Peers::new(&settings, process.token.clone(), events.clone(), process.shutdown.clone());
     let runtime = {
         let (settings, readiness, events) = (settings.clone(), readiness.clone(), events.clone());
-        tokio::task::spawn_blocking(move || runtime::Runtime::start(&settings, readiness, events))
+        let (status, peers) = (status.clone(), peers.clone());
+        tokio::task::spawn_blocking(move || runtime::Runtime::start(&settings, readiness, status, peers, events))
             .await
             .expect("reading the log does not panic")?
     };
@@ -84,11 +94,18 @@ pub async fn run(flags: Flags) -> Result<(), ReplicatorError> {
             result
         })
         .map_err(|error| ReplicatorError::Disk(error.to_string()))?;
-    let router = health::router(readiness, process.metrics.clone());
+    let router = health::router(readiness, process.metrics.clone()).merge(status.router()).merge(peers.router());
     let serving = listen::serve(listener, router, &settings.process.limits, process.shutdown.clone());
     let dialling = link::dial(&settings, process.token.clone(), events.clone(), process.shutdown.clone());
     tokio::join!(serving, dialling);
     let _ = events.send(event::Event::Stop);
     let joined = tokio::task::spawn_blocking(move || thread.join()).await;
     joined.expect("joining a thread does not panic").expect("the runtime thread does not panic")
+}
+
+fn warn_if_out_of_reach(settings: &Settings) {
+    if settings.advertise.is_none() && settings.process.listen.ip().is_unspecified() {
+        let listen = settings.process.listen;
+        tracing::warn!(%listen, "the other replicators cannot reach this address; give --advertise HOST:PORT");
+    }
 }

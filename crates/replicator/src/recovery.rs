@@ -131,11 +131,8 @@ pub(crate) fn recover(settings: &Settings, member: &MemberId) -> Result<Recovere
         (_, Err(reason)) => Some(reason.clone()),
         _ => unreadable,
     };
-    let identity = |incarnation| ReplicatorIdentity {
-        member: member.clone(),
-        incarnation,
-        address: settings.process.listen.to_string(),
-    };
+    let address = settings.address_for_peers().expect("the address was read when the settings were loaded");
+    let identity = |incarnation| ReplicatorIdentity { member: member.clone(), incarnation, address: address.clone() };
     let (core, first_append) = match (known, damage) {
         (Some(known), None) => {
             let torn = matches!(found.end, LogEnd::TornTail { .. });
@@ -159,6 +156,7 @@ pub(crate) fn recover(settings: &Settings, member: &MemberId) -> Result<Recovere
             (Replicator::new(identity(write_new_identity(&directory, member)?), last), how)
         }
     };
+    let core = core.with_peer_pacing(settings.peer_pacing());
     Ok(Recovered { directory, log, first_append, core, key })
 }
 

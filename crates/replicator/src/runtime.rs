@@ -8,8 +8,10 @@ use crate::checkpoints::Checkpoints;
 use crate::effects::Effects;
 use crate::event::Event;
 use crate::file_worker::FileWorker;
+use crate::peers::Peers;
 use crate::recovery::{Recovered, RecoveryError, key_path, recover};
 use crate::settings::Settings;
+use crate::status::StatusBoard;
 use catalogue::BookPath;
 use holder::{Holder, HolderSettings};
 use protocol::{FromCoordinator, Standing, ToReplicator};
@@ -19,10 +21,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use storage::book_files::{BookFilesError, ScanEntry};
 use storage::file_writer::FileWriterEvent;
 use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
+use two_phase::Now;
 use two_phase::replicator::{Capacity, Replicator, ReplicatorEffect};
 
 /// Most events that are taken in before their effects are done.
@@ -43,6 +46,8 @@ pub(crate) struct Runtime {
     directory: DataDirectory,
     events: Sender<Event>,
     readiness: Readiness,
+    status: StatusBoard,
+    started: Instant,
     not_reached: Option<String>,
     settings: Settings,
     unsynced_since: Option<Instant>,
@@ -56,6 +61,8 @@ impl Runtime {
     pub(crate) fn start(
         settings: &Settings,
         readiness: Readiness,
+        status: StatusBoard,
+        peers: Peers,
         events: Sender<Event>,
     ) -> Result<Self, ReplicatorError> {
         let member = settings.member_id()?;
@@ -74,12 +81,14 @@ impl Runtime {
         readiness.block("coordinator", "not connected");
         let mut runtime = Self {
             core,
-            effects: Effects::new(log, first_append, Arc::clone(&holder), worker, version),
+            effects: Effects::new(log, first_append, peers, Arc::clone(&holder), worker, version),
             checkpoints: Checkpoints::new(&directory, key, Arc::clone(&holder)),
             holder,
             directory,
             events,
             readiness,
+            status,
+            started: Instant::now(),
             not_reached: None,
             settings: settings.clone(),
             unsynced_since: None,
@@ -105,8 +114,10 @@ impl Runtime {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.measure();
+            self.core.handle_timer(self.now());
             self.do_effects()?;
             self.sync_if_due()?;
+            self.status.show(&self.core, &self.readiness);
             self.save_checkpoint_if_due();
         }
         if self.effects.has_unsynced() {
@@ -152,6 +163,12 @@ impl Runtime {
                 self.core.handle_disconnected();
             }
             Event::NotReached { reason } => self.note_not_reached(reason),
+            Event::PeerAsks { request, question, outbox } => {
+                self.effects.is_asked(request, outbox);
+                self.core.handle_peer_question(request, &question);
+            }
+            Event::PeerAnswered { asked, answer } => self.core.handle_peer_answer(&asked, answer),
+            Event::PeerSilent { asked, round, reason } => self.core.handle_peer_silent(&asked, round, reason),
             Event::Answered { answer } => self.core.handle_answer(answer),
             Event::Missing { catch_up, missing } => self.core.handle_missing(catch_up, missing),
             Event::Stored { catch_up } => self.core.handle_stored(catch_up),
@@ -258,8 +275,19 @@ impl Runtime {
         let wait = Duration::from_millis(self.settings.sync_soon_ms);
         match self.unsynced_since.filter(|_| self.effects.has_unsynced()) {
             Some(since) => wait.saturating_sub(since.elapsed()),
-            None => MEASURE_EVERY,
+            None => self.until_timer().unwrap_or(MEASURE_EVERY).min(MEASURE_EVERY),
         }
+    }
+
+    fn until_timer(&self) -> Option<Duration> {
+        let due_ms = self.core.next_timer_ms()?;
+        Some(Duration::from_millis(due_ms.saturating_sub(self.now().monotonic_ms)))
+    }
+
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Now { monotonic_ms: milliseconds(self.started.elapsed()), unix_ms: milliseconds(unix) }
     }
 
     /// Tells the core what the machine can take: room on the disk now and then, room in the backlog each turn.
@@ -270,6 +298,7 @@ impl Runtime {
                 free_bytes(&self.directory.path().to_owned()).saturating_sub(self.settings.disk_reserve_bytes);
             metrics::gauge!("concordance_version").set(self.core.state().version.0 as f64);
             metrics::gauge!("concordance_in_doubt").set(if self.core.state().prepared.is_some() { 1.0 } else { 0.0 });
+            metrics::gauge!("concordance_in_doubt_seconds").set(self.status.in_doubt_seconds(self.now()));
             metrics::gauge!("concordance_backlog_bytes").set(self.holder.writer().backlog_bytes() as f64);
             let trusted = self.core.state().standing == Standing::Trusted;
             if trusted {

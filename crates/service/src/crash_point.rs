@@ -1,8 +1,9 @@
-//! Named places where a process can be made to die, for tests and for the lab page.
+//! Named places where a process can be made to die or to freeze, for tests and for the lab page.
 //!
 //! A service calls [`reach`] at the lines where a crash is interesting. Armed by [`arm`] or, when the process runs with
 //! the setting `lab`, by `CONCORDANCE_CRASH_AT=<name>[:<n>]`, the process kills itself with SIGKILL there, which no
-//! handler softens: what was not synced is as lost as after `kill -9`. Unarmed, a point costs one relaxed load.
+//! handler softens: what was not synced is as lost as after `kill -9`. With `CONCORDANCE_PAUSE_AT` it stops itself with SIGSTOP
+//! instead, as a process that hangs, and goes on at SIGCONT. Unarmed, a point costs one relaxed load.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -12,12 +13,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The environment variable that arms a crash point at the start.
 pub const CRASH_AT: &str = "CONCORDANCE_CRASH_AT";
 
+/// The environment variable that arms a point at which the process freezes.
+pub const PAUSE_AT: &str = "CONCORDANCE_PAUSE_AT";
+
 /// Long enough for a waiting message to leave the process.
 const SENDING_TIME: std::time::Duration = std::time::Duration::from_millis(200);
 
 static ANY_ARMED: AtomicBool = AtomicBool::new(false);
-/// Name of an armed point -> how many more times it must be reached; the last time kills.
-static ARMED: Mutex<BTreeMap<String, NonZeroU64>> = Mutex::new(BTreeMap::new());
+/// Name of an armed point -> how many more times it must be reached, and what the last time does.
+static ARMED: Mutex<BTreeMap<String, (NonZeroU64, Deed)>> = Mutex::new(BTreeMap::new());
+
+/// What an armed point does to its process.
+#[derive(Clone, Copy)]
+enum Deed {
+    Kill,
+    Pause,
+}
 
 /// Makes the process die the next time that it reaches the point `name`.
 pub fn arm(name: &str) {
@@ -26,59 +37,78 @@ pub fn arm(name: &str) {
 
 /// Makes the process die the `nth` time from now that it reaches the point `name`.
 pub fn arm_nth(name: &str, nth: NonZeroU64) {
-    armed().insert(name.to_owned(), nth);
-    ANY_ARMED.store(true, Ordering::Relaxed);
+    arm_for(name, nth, Deed::Kill);
 }
 
-/// Arms what `CONCORDANCE_CRASH_AT` names. Without `lab` the variable is ignored with a warning: a stray variable must
-/// not kill a real service.
+/// Arms what `CONCORDANCE_CRASH_AT` and `CONCORDANCE_PAUSE_AT` name. Without `lab` they are ignored with a warning: a stray
+/// variable must not kill a real service.
 ///
 /// # Errors
-/// If the variable is not `<name>` or `<name>:<n>` with n at least 1.
+/// If a variable is not `<name>` or `<name>:<n>` with n at least 1.
 pub fn arm_from_environment(lab: bool) -> Result<(), CrashPointError> {
-    let Ok(text) = std::env::var(CRASH_AT) else {
-        return Ok(());
-    };
-    if !lab {
-        tracing::warn!("{CRASH_AT} is ignored: it is honoured only with --lab");
-        return Ok(());
+    for (variable, deed) in [(CRASH_AT, Deed::Kill), (PAUSE_AT, Deed::Pause)] {
+        let Ok(text) = std::env::var(variable) else { continue };
+        if !lab {
+            tracing::warn!("{variable} is ignored: it is honoured only with --lab");
+            continue;
+        }
+        let (name, nth) = parse(variable, &text)?;
+        tracing::warn!(name, nth, "this process will do what {variable} says at a crash point");
+        arm_for(name, nth, deed);
     }
-    let (name, nth) = parse(&text)?;
-    tracing::warn!(name, nth, "this process will kill itself at a crash point");
-    arm_nth(name, nth);
     Ok(())
+}
+
+fn arm_for(name: &str, nth: NonZeroU64, deed: Deed) {
+    armed().insert(name.to_owned(), (nth, deed));
+    ANY_ARMED.store(true, Ordering::Relaxed);
 }
 
 /// Marks the crash point `name`: kills this process if it is armed.
 #[inline]
 pub fn reach(name: &str) {
-    if ANY_ARMED.load(Ordering::Relaxed) && is_due(name) {
-        die(name);
+    if ANY_ARMED.load(Ordering::Relaxed)
+        && let Some(deed) = due(name)
+    {
+        strike(name, deed);
     }
 }
 
 /// Marks a crash point behind a message that was given to a link: what was sent before gets the time to leave.
 #[inline]
 pub fn reach_after_sending(name: &str) {
-    if ANY_ARMED.load(Ordering::Relaxed) && is_due(name) {
+    if ANY_ARMED.load(Ordering::Relaxed)
+        && let Some(deed) = due(name)
+    {
         std::thread::sleep(SENDING_TIME);
-        die(name);
+        strike(name, deed);
     }
 }
 
-fn is_due(name: &str) -> bool {
+fn due(name: &str) -> Option<Deed> {
     let mut armed = armed();
-    let Some(remaining) = armed.get_mut(name) else {
-        return false;
-    };
+    let (remaining, deed) = armed.get_mut(name)?;
+    let deed = *deed;
     match NonZeroU64::new(remaining.get() - 1) {
         Some(fewer) => {
             *remaining = fewer;
-            false
+            None
         }
         None => {
             armed.remove(name);
-            true
+            Some(deed)
+        }
+    }
+}
+
+fn strike(name: &str, deed: Deed) {
+    match deed {
+        Deed::Kill => die(name),
+        Deed::Pause => {
+            eprintln!("crash point `{name}` reached: freezing this process until SIGCONT");
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            // The signal may be another thread's to take: this one must not get ahead of it.
+            std::thread::sleep(SENDING_TIME);
         }
     }
 }
@@ -90,8 +120,8 @@ fn die(name: &str) -> ! {
     std::process::abort();
 }
 
-fn parse(text: &str) -> Result<(&str, NonZeroU64), CrashPointError> {
-    let error = || CrashPointError { text: text.to_owned() };
+fn parse<'a>(variable: &'static str, text: &'a str) -> Result<(&'a str, NonZeroU64), CrashPointError> {
+    let error = || CrashPointError { variable, text: text.to_owned() };
     let (name, nth) = match text.split_once(':') {
         Some((name, nth)) => (name, nth.parse().map_err(|_| error())?),
         None => (text, NonZeroU64::MIN),
@@ -99,23 +129,25 @@ fn parse(text: &str) -> Result<(&str, NonZeroU64), CrashPointError> {
     if name.is_empty() { Err(error()) } else { Ok((name, nth)) }
 }
 
-fn armed() -> MutexGuard<'static, BTreeMap<String, NonZeroU64>> {
+fn armed() -> MutexGuard<'static, BTreeMap<String, (NonZeroU64, Deed)>> {
     // A map of counters is consistent after any panic.
     ARMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `CONCORDANCE_CRASH_AT` is not understood.
+/// `CONCORDANCE_CRASH_AT` or `CONCORDANCE_PAUSE_AT` is not understood.
 #[derive(Debug, thiserror::Error)]
-#[error("{CRASH_AT}={text} is not understood; write the point's name, or name:n for the n-th time")]
+#[error("{variable}={text} is not understood; write the point's name, or name:n for the n-th time")]
 pub struct CrashPointError {
+    variable: &'static str,
     text: String,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     use std::os::unix::process::ExitStatusExt;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     /// Runs in a process of its own, started by the tests below.
     #[test]
@@ -129,7 +161,7 @@ mod tests {
         }
     }
 
-    fn run_child(crash_at: &str, lab: bool) -> (Option<i32>, usize) {
+    fn child(variable: &str, point: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
@@ -137,7 +169,12 @@ mod tests {
             "--ignored",
             "--nocapture",
         ]);
-        command.env(CRASH_AT, crash_at);
+        command.env(variable, point);
+        command
+    }
+
+    fn run_child(crash_at: &str, lab: bool) -> (Option<i32>, usize) {
+        let mut command = child(CRASH_AT, crash_at);
         if lab {
             command.env("LAB", "1");
         }
@@ -156,6 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn armed_point_freezes_the_process_until_it_is_told_to_go_on() {
+        let mut command = child(PAUSE_AT, "test_point:2");
+        let frozen = command.env("LAB", "1").stdout(Stdio::piped()).spawn().unwrap();
+        let id = Pid::from_raw(i32::try_from(frozen.id()).unwrap()).unwrap();
+        // Returns when the child has stopped; with WUNTRACED an end of it would be returned as well, and is no stop.
+        let (_, status) = waitpid(Some(id), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
+        kill_process(id, Signal::CONT).unwrap();
+        let output = frozen.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stdout).matches("survived").count(), 3);
+    }
+
+    #[test]
     fn environment_is_ignored_without_lab() {
         assert_eq!(run_child("test_point", false), (None, 3));
     }
@@ -168,7 +219,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for bad in ["", ":2", "point:0", "point:x", "point:"] {
-            assert!(parse(bad).is_err(), "{bad:?} was taken");
+            assert!(parse(CRASH_AT, bad).is_err(), "{bad:?} was taken");
         }
     }
 }

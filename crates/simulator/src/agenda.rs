@@ -1,6 +1,7 @@
 //! What is going to happen, in the order of virtual time.
 
 use crate::network::{End, Message};
+use crate::peers::PeerWord;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use two_phase::coordinator::SessionId;
@@ -52,6 +53,10 @@ pub(crate) enum Event {
     BreakNoticed { session: SessionId, end: End },
     /// A process dials the coordinator.
     Dial { node: Node, boot: u64 },
+    /// A replicator is told the time.
+    PeerTimer { replicator: usize, boot: u64 },
+    /// A replicator hears a peer.
+    PeerWord { to: usize, boot: u64, word: Box<PeerWord> },
     /// The coordinator's timer is due.
     Timer { boot: u64, at_us: u64 },
     /// Committed files are written.

@@ -10,6 +10,7 @@
 //! | `world`, `connections` | the loop, the processes, what they share |
 //! | `coordinator_driver`, `replicator_driver`, `app_server_driver` | what a driver does with the core's effects |
 //! | `replicator_files`, `file_work`, `app_server_copy` | the files that follow the log |
+//! | `peers` | what replicators ask each other |
 //! | `clients` | who asks for changes |
 //! | `faults`, `rest` | what breaks; how it must end |
 //! | `simulated_log`, `simulated_files`, `network`, `agenda` | the world outside the processes |
@@ -28,6 +29,7 @@ mod figures;
 mod file_work;
 mod network;
 mod oracle;
+mod peers;
 mod planted;
 mod random;
 mod replicator_driver;

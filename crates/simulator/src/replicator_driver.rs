@@ -3,17 +3,18 @@
 use crate::agenda::Node;
 use crate::file_work::FileTask;
 use crate::network::{End, Message};
+use crate::peers;
 use crate::planted::PlantedBug;
 use crate::simulated_files::SimulatedFiles;
 use crate::simulated_log::SimulatedLog;
 use crate::violation::{Held, Rule, Violation};
 use crate::world::{Fuse, World};
 use protocol::{FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use two_phase::coordinator::SessionId;
 use two_phase::replicator::{
-    FileChange, LogFound, Replicator, ReplicatorEffect, ReplicatorHeader, ReplicatorIdentity, ReplicatorRecord,
-    ReplicatorState,
+    FileChange, LogFound, PeerRequest, Replicator, ReplicatorEffect, ReplicatorHeader, ReplicatorIdentity,
+    ReplicatorRecord, ReplicatorState,
 };
 use two_phase::{LogSequence, SyncWhen, read_checkpoint};
 
@@ -27,6 +28,9 @@ pub(crate) struct ReplicatorNode {
     pub(crate) files: SimulatedFiles,
     pub(crate) backlog: VecDeque<Vec<FileChange>>,
     pub(crate) file_tasks: VecDeque<FileTask>,
+    /// Peers whose questions are not answered yet, and which start of them asked.
+    pub(crate) asking: BTreeMap<PeerRequest, (usize, u64)>,
+    pub(crate) next_request: u64,
     pub(crate) fuse: Option<Fuse>,
     pub(crate) isolated_until_us: u64,
     pub(crate) disk_is_full: bool,
@@ -45,6 +49,8 @@ impl ReplicatorNode {
             files: SimulatedFiles::default(),
             backlog: VecDeque::new(),
             file_tasks: VecDeque::new(),
+            asking: BTreeMap::new(),
+            next_request: 0,
             fuse: None,
             isolated_until_us: 0,
             disk_is_full: false,
@@ -117,7 +123,7 @@ impl World {
         // A memory that was lost, or a catch-up that was cut short, may have left files that nobody knows.
         let manifest = core.state().manifest.clone();
         core.distrust(node.files.all().map(|(path, _)| *path).filter(|path| manifest.record(path).is_none()));
-        node.core = Some(core);
+        node.core = Some(core.with_peer_pacing(peers::PACING));
         if new.is_none() {
             let state = self.replicators[index].state_on_disk()?;
             self.oracle.replicator_recovered(index, &state)?;
@@ -125,6 +131,7 @@ impl World {
         let last = self.replicators[index].log.last();
         self.note(&[30, index as u64, last.0], || format!("replicator-{} starts at record {}", index + 1, last.0));
         self.figures.count("start of a replicator");
+        self.replicator_timer_later(index);
         self.drain_replicator(index)?;
         self.measure(index)
     }
@@ -134,6 +141,7 @@ impl World {
         (node.core, node.session) = (None, None);
         node.boot += 1;
         node.backlog.clear();
+        node.asking.clear();
         node.file_tasks.clear();
         let loss = node.log.crash(&mut self.random);
         let files = node.files.crash(&mut self.random);
@@ -288,6 +296,15 @@ impl World {
             }
             ReplicatorEffect::Inspect(request) => {
                 self.queue_file_task(index, FileTask::Inspect(request));
+                Ok(())
+            }
+            ReplicatorEffect::AskPeer { peer, question } => {
+                self.ask_peer(index, &peer, question);
+                Ok(())
+            }
+            ReplicatorEffect::AnswerPeer { request, answer } => {
+                self.oracle.said_to_peer(index, &answer)?;
+                self.answer_peer(index, request, answer);
                 Ok(())
             }
             ReplicatorEffect::Heal { .. } => {

@@ -117,6 +117,10 @@ impl World {
             Event::BreakNoticed { session, end } => self.notice_break(session, end),
             Event::Dial { node, boot } if self.boot(node) == boot => self.dial(node),
             Event::Timer { boot, at_us } if self.coordinator.boot == boot => self.coordinator_timer(at_us),
+            Event::PeerTimer { replicator, boot } if self.replicators[replicator].boot == boot => {
+                self.replicator_timer(replicator)
+            }
+            Event::PeerWord { to, boot, word } if self.replicators[to].boot == boot => self.peer_says(to, *word),
             Event::WriteBack { node, boot } if self.boot(node) == boot => self.write_back(node),
             Event::FileWork { replicator, boot } if self.replicators[replicator].boot == boot => {
                 self.do_file_work(replicator)

@@ -2,7 +2,8 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::{Outcome, RoundId};
+use protocol::{Outcome, PeerAnswer, PeerKnowledge, RoundId};
+use two_phase::replicator::Ended;
 
 impl Oracle {
     /// Somebody holds, or says, this outcome.
@@ -17,6 +18,24 @@ impl Oracle {
     pub(super) fn hold_aborted(&mut self, index: usize, round: RoundId) -> Held {
         let who = self.names[index].clone();
         self.hold(round, Outcome::Aborted, who.as_str())
+    }
+
+    /// A replicator says to a peer how a round ended: what its disk holds, and nothing else.
+    ///
+    /// # Errors
+    /// If its disk does not hold it, or somebody holds another outcome.
+    pub(crate) fn said_to_peer(&mut self, index: usize, answer: &PeerAnswer) -> Held {
+        let (known, outcome) = match answer.knowledge {
+            PeerKnowledge::Committed => (Ended::Committed, Outcome::Committed),
+            PeerKnowledge::Aborted => (Ended::Aborted, Outcome::Aborted),
+            PeerKnowledge::Refused => (Ended::Refused, Outcome::Aborted),
+            PeerKnowledge::InDoubt | PeerKnowledge::CannotTell { .. } => return Ok(()),
+        };
+        let (round, who) = (answer.round, self.names[index].clone());
+        ensure(self.disks[index].state.outcomes.of(round) == Some(known), Rule::DurableVote, || {
+            format!("{who} tells a peer that round {round} is {known:?}, which its disk does not hold")
+        })?;
+        self.hold(round, outcome, who.as_str())
     }
 
     /// An app-server shows a round: to it, the round is committed.

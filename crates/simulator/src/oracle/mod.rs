@@ -213,10 +213,10 @@ impl Oracle {
                 self.disks[index].lost &= *version != self.version();
                 Ok(())
             }
+            // Whatever its peers make of it: a round that somebody has refused is not committed.
+            ReplicatorRecord::Refused { round, .. } => self.hold_aborted(index, *round),
             // A coordinator on an old log may have told of a view of its own.
-            ReplicatorRecord::ViewLearned(_) | ReplicatorRecord::Refused { .. } | ReplicatorRecord::Unconfirmed => {
-                Ok(())
-            }
+            ReplicatorRecord::ViewLearned(_) | ReplicatorRecord::Unconfirmed => Ok(()),
         }
     }
 

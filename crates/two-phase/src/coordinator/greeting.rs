@@ -7,6 +7,7 @@
 
 use super::in_sync::AfterView;
 use super::members::{MemberLink, Place};
+use super::round::Stage;
 use super::{Coordinator, Mandate, Party, SessionId, Verdict};
 use protocol::{
     ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberState, PROTOCOL_VERSION, PreparedRound,
@@ -257,6 +258,12 @@ impl Coordinator {
             |link: &&MemberLink| link.accepted && link.place == Place::Arriving && link.paused_until_ms.is_none();
         let Some(link) = self.members.link(member).filter(arriving) else { return };
         if matches!(self.mandate, Mandate::NeedsRecovery { .. }) {
+            return;
+        }
+        // Rule NoAmnesia: it has voted on the round that is being decided. Whether it still has it prepared or comes without it, having
+        // forgotten its vote, it is told the outcome before its memory is trusted again: with that it could refuse the round to a peer.
+        let being_decided = self.round.as_ref().filter(|round| round.stage == Stage::Deciding);
+        if being_decided.is_some_and(|round| round.has_participant(member)) {
             return;
         }
         let (session, holds) = (link.session, (link.version, link.root));

@@ -127,6 +127,10 @@ impl Coordinator {
             }
         }
         self.change_view(view, format!("the others go on: {}.", reasons.join("; ")), AfterView::Nothing);
+        // Who is still connected is on its way back at once: nothing else may happen that would lead it.
+        for id in &due {
+            self.settle(id);
+        }
         true
     }
 
@@ -146,7 +150,8 @@ impl Coordinator {
         let is_voter = |id: &MemberId| self.state.view.member(id).is_some_and(|one| one.role != MemberRole::Observer);
         let may_come = |id: &MemberId| self.members.attendance(id).may_return_from_ms() <= self.now.monotonic_ms;
         let trails = |version: Version| self.state.version.0.saturating_sub(version.0) <= JOIN_LAG_MAX;
-        let follows = |link: &MemberLink| link.place == Place::Following && trails(link.version);
+        let follows =
+            |link: &MemberLink| link.place == Place::Following && trails(link.version) && link.credit_bytes > 0;
         let next = self.members.links().filter(|(id, link)| follows(link) && is_voter(id) && may_come(id));
         let next: Vec<_> = next.map(|(id, _)| id.clone()).collect();
         for member in next {

@@ -1,11 +1,11 @@
 //! What a replicator's core asks of its driver. There is no other way out of the core.
 
-use super::ReplicatorRecord;
+use super::{PeerRequest, ReplicatorRecord};
 use crate::{LogSequence, SyncWhen};
 use catalogue::BookPath;
 use protocol::{
-    Action, CatchUpId, Content, FetchedFile, HealResult, HolderRequest, Repair, RequestId, ToCoordinator, Version,
-    WantedFile,
+    Action, CatchUpId, Content, FetchedFile, HealResult, HolderRequest, Participant, PeerAnswer, PeerQuestion, Repair,
+    RequestId, ToCoordinator, Version, WantedFile,
 };
 
 /// One thing for the driver to do. Effects are done in order.
@@ -22,6 +22,20 @@ pub enum ReplicatorEffect {
     },
     /// Say this to the coordinator, if there is a connection.
     Send(ToCoordinator),
+    /// Ask a peer, and report its answer, or that it is silent: one of the two, within a time that the driver sets.
+    AskPeer {
+        /// Whom, and where.
+        peer: Participant,
+        /// What.
+        question: PeerQuestion,
+    },
+    /// Answer a peer's question, if it still waits.
+    AnswerPeer {
+        /// The question.
+        request: PeerRequest,
+        /// The answer.
+        answer: PeerAnswer,
+    },
     /// The commit record of these changes is durable: write the files, in the background.
     WriteFiles {
         /// The version that the changes made.

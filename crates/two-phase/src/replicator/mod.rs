@@ -5,34 +5,42 @@
 //!   idle  ------------------------------------------------------------>  prepared (in doubt)
 //!    ^ |                                                                     |
 //!    | '-- prepare, judged ill: Refused (durable) -> vote abort              |
+//!    | '-- asked by a peer in doubt: Refused (durable) -> answer             |
 //!    '------------- Committed -> files, acknowledge | Aborted ---------------'
+//!                   (the coordinator's word, or a peer's)
 //! ```
 //!
 //! The driver feeds events in (`handle_*`) and drains [`Replicator::take_effects`]. It appends, syncs and says what it is told,
-//! in that order, and decides nothing.
+//! in that order, and decides nothing. What ends a round without the coordinator is in `peers`; catch-ups and repairs are in
+//! `files`.
 
 mod effect;
+mod files;
 mod following;
+mod outcomes;
+mod peers;
 mod record;
 mod recovery;
 mod state;
 mod voting;
 
 pub use effect::{FileChange, ReplicatorEffect};
+pub use outcomes::{Ended, RecentOutcomes};
+pub use peers::{PeerPacing, PeerRequest};
 pub use record::ReplicatorRecord;
 pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
 pub use voting::Capacity;
 
 use crate::fence::{Admission, Fence};
-use crate::learner::{Learner, LearnerStep};
+use crate::learner::Learner;
 use crate::log_sequence::{AwaitingDurable, LogSequence, SyncWhen};
 use catalogue::BookPath;
+use peers::Doubt;
 use protocol::{
-    AbortCause, CatchUpId, CoordinatorId, Epoch, FromCoordinator, HealOutcome, HealResult, HolderAnswer, HolderRequest,
-    Incarnation, MemberId, Outcome, PROTOCOL_VERSION, Prepare, PreparedRound, ReplicatorHello, RoundId, Standing,
-    ToCoordinator, ToLearner, ToReplicator, Vote, WantedFile,
+    AbortCause, ClusterId, CoordinatorId, Epoch, FromCoordinator, HolderRequest, Incarnation, MemberId, Outcome,
+    PROTOCOL_VERSION, PeerAnswer, Prepare, PreparedRound, ReplicatorHello, RoundId, Standing, ToCoordinator, ToLearner,
+    ToReplicator, Vote,
 };
-use protocol::{ClusterId, Repair, RequestId};
 use std::collections::BTreeSet;
 
 /// Who this replicator is.
@@ -70,6 +78,7 @@ enum Then {
     Say(ToCoordinator),
     Vote(RoundId, Vote),
     Conclude(Option<CommittedFiles>, ToCoordinator),
+    AnswerPeer(PeerRequest, PeerAnswer),
     Nothing,
 }
 
@@ -85,6 +94,8 @@ pub struct Replicator {
     capacity: Capacity,
     vote_abort_next: Option<String>,
     link: Link,
+    doubt: Option<Doubt>,
+    pacing: PeerPacing,
     effects: Vec<ReplicatorEffect>,
 }
 
@@ -145,14 +156,10 @@ impl Replicator {
             capacity: Capacity { disk_free_bytes: u64::MAX, credit_bytes: u64::MAX },
             vote_abort_next: None,
             link: Link::Down,
+            doubt: None,
+            pacing: PeerPacing::default(),
             effects: Vec::new(),
         }
-    }
-
-    /// Files that may hold anything, or be there without a record: those found on the disk that its checkpoint does not know,
-    /// after a crash. The next catch-up looks at each, and removes those that are not in the catalogue.
-    pub fn distrust(&mut self, paths: impl IntoIterator<Item = BookPath>) {
-        self.distrusted.extend(paths);
     }
 
     // What it knows.
@@ -246,23 +253,28 @@ impl Replicator {
     /// All records up to `through` are durable.
     pub fn handle_durable(&mut self, through: LogSequence) {
         for then in self.awaiting.durable(through) {
-            match then {
-                Then::Say(message) => self.send(message),
-                Then::Vote(round, vote) => {
-                    // As it is now: an older credit would follow the news that there is room again.
-                    let credit_bytes = self.capacity.credit_bytes;
-                    self.send(ToCoordinator::Vote { round, vote, credit_bytes });
-                }
-                Then::Conclude(files, acknowledge) => {
-                    if let Some(CommittedFiles { version, files }) = files {
-                        self.effects.push(ReplicatorEffect::WriteFiles { version, files });
-                    }
-                    self.send(acknowledge);
-                }
-                Then::Nothing => {}
-            }
+            self.go_on(then);
         }
         self.say_hello_if_durable();
+    }
+
+    fn go_on(&mut self, then: Then) {
+        match then {
+            Then::Say(message) => self.send(message),
+            Then::Vote(round, vote) => {
+                // As it is now: an older credit would follow the news that there is room again.
+                let credit_bytes = self.capacity.credit_bytes;
+                self.send(ToCoordinator::Vote { round, vote, credit_bytes });
+            }
+            Then::Conclude(files, acknowledge) => {
+                if let Some(CommittedFiles { version, files }) = files {
+                    self.effects.push(ReplicatorEffect::WriteFiles { version, files });
+                }
+                self.send(acknowledge);
+            }
+            Then::AnswerPeer(request, answer) => self.effects.push(ReplicatorEffect::AnswerPeer { request, answer }),
+            Then::Nothing => {}
+        }
     }
 
     /// A message of a coordinator, judged by its epoch first (rule EpochFence).
@@ -287,46 +299,6 @@ impl Replicator {
             }
             (Admission::Accepted, message) => self.handle_admitted(message),
         }
-    }
-
-    /// The disk was searched for the files of a catch-up.
-    pub fn handle_missing(&mut self, catch_up: CatchUpId, missing: Vec<WantedFile>) {
-        self.step_learner(catch_up, |learner| learner.handle_missing(missing));
-    }
-
-    /// Files of a catch-up were written.
-    pub fn handle_stored(&mut self, catch_up: CatchUpId) {
-        self.step_learner(catch_up, Learner::handle_stored);
-    }
-
-    /// The state that a checkpoint must hold for a catch-up to count; none if that catch-up is over.
-    #[must_use]
-    pub fn state_to_install(&self, catch_up: CatchUpId) -> Option<ReplicatorState> {
-        let current = |learner: &&Learner| learner.catch_up() == catch_up && learner.is_complete();
-        let learner = self.learner.as_ref().filter(current)?;
-        let mut state = self.state.clone();
-        state.install(learner.reached(), learner.manifest().clone());
-        Some(state)
-    }
-
-    /// The checkpoint of [`Replicator::state_to_install`] is durable, and so are all files.
-    pub fn handle_installed(&mut self, catch_up: CatchUpId, state: ReplicatorState) {
-        self.state = state;
-        self.prepared_sequence = None;
-        let learner = self.learner.take_if(|learner| learner.catch_up() == catch_up);
-        if let Some(learner) = learner {
-            self.distrusted.clear();
-            let (version, root) = (self.state.version, self.state.manifest.root());
-            self.send(ToCoordinator::CatchUp(protocol::FromLearner::CaughtUp { catch_up, version, root }));
-            for round in learner.into_later() {
-                self.follow(round);
-            }
-        }
-    }
-
-    /// A question about files was answered.
-    pub fn handle_answer(&mut self, answer: HolderAnswer) {
-        self.send(ToCoordinator::Files(answer));
     }
 
     // What it does about it.
@@ -397,6 +369,10 @@ impl Replicator {
         {
             self.conclude(parent.round, parent.outcome);
         }
+        if self.state.outcomes.of(prepare.round) == Some(Ended::Refused) && self.state.standing == Standing::Trusted {
+            self.repeat_refusal(prepare.round);
+            return;
+        }
         let repeated = self.state.prepared.as_ref().is_some_and(|prepared| prepared.round == prepare.round);
         if repeated || prepare.round <= self.state.settled || self.state.standing != Standing::Trusted {
             return;
@@ -410,6 +386,12 @@ impl Replicator {
         };
         // Rule DurableVote: the vote leaves only when the record that it rests on is durable.
         self.append(record, SyncWhen::Now, Then::Vote(round, vote));
+    }
+
+    /// A peer that was in doubt has asked before the prepare came: the coordinator need not wait for this vote in vain.
+    fn repeat_refusal(&mut self, round: RoundId) {
+        let reason = "it had refused this round before it was asked to prepare it".to_owned();
+        self.once_durable(Then::Vote(round, Vote::Abort { cause: AbortCause::Mine { reason } }));
     }
 
     fn conclude(&mut self, round: RoundId, outcome: Outcome) {
@@ -433,69 +415,15 @@ impl Replicator {
         self.effects.push(ReplicatorEffect::Append { sequence, record, sync: SyncWhen::Soon });
     }
 
-    fn begin_catch_up(&mut self, catch_up: CatchUpId, target: protocol::CatchUpTarget) {
-        let own = if self.state.standing == Standing::Lost {
-            crate::Manifest::default()
-        } else {
-            self.state.manifest.clone()
-        };
-        self.give_up_catch_up();
-        let (learner, step) = Learner::begin(catch_up, target, own, self.distrusted.clone());
-        self.learner = Some(learner);
-        self.do_learner_step(catch_up, step);
-    }
-
-    /// What a catch-up that is given up has written stays on the disk.
-    fn give_up_catch_up(&mut self) {
-        if let Some(learner) = self.learner.take() {
-            self.distrusted.extend(learner.into_distrusted());
-        }
-    }
-
-    fn step_learner(&mut self, catch_up: CatchUpId, step: impl FnOnce(&mut Learner) -> Vec<LearnerStep>) {
-        if let Some(learner) = self.learner.as_mut().filter(|learner| learner.catch_up() == catch_up) {
-            for step in step(learner) {
-                self.do_learner_step(catch_up, step);
-            }
-        }
-    }
-
-    fn do_learner_step(&mut self, catch_up: CatchUpId, step: LearnerStep) {
-        match step {
-            LearnerStep::Say(message) => self.send(ToCoordinator::CatchUp(message)),
-            LearnerStep::FindMissing(files) => self.effects.push(ReplicatorEffect::FindMissing { catch_up, files }),
-            LearnerStep::Store(files) => self.effects.push(ReplicatorEffect::StoreFetched { catch_up, files }),
-            LearnerStep::Write(round) => self.write_on_top(&round),
-            LearnerStep::Install { removed } => self.effects.push(ReplicatorEffect::Install { catch_up, removed }),
-            LearnerStep::Restart { reason } => self.disconnect(reason),
-        }
-    }
-
-    /// A repair is a compare-and-swap: only while its record is still the newest one, and no round is about to change the file
-    /// (rules NoRollback and NoResurrection).
-    fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
-        let (mut current, mut left) = (Vec::new(), Vec::new());
-        for repair in repairs {
-            let changing = self
-                .state
-                .prepared
-                .iter()
-                .flat_map(|prepare| &prepare.changes)
-                .any(|change| change.path == repair.path);
-            if !changing && self.state.manifest.record(&repair.path) == repair.record.as_ref() {
-                current.push(repair);
-            } else {
-                let reason = "a newer round changes this file".to_owned();
-                left.push(HealResult { name: repair.path.to_string(), outcome: HealOutcome::Changed { reason } });
-            }
-        }
-        self.effects.push(ReplicatorEffect::Heal { request, repairs: current, foreign, left });
-    }
-
     /// Tells the committed state, once all of it is durable (rule DurableVote).
     fn acknowledge(&mut self) {
-        if let Some(Then::Say(message)) = self.awaiting.after_all(Then::Say(self.acknowledgement())) {
-            self.send(message);
+        self.once_durable(Then::Say(self.acknowledgement()));
+    }
+
+    /// Does what rests on no record of its own, once all that was appended so far is durable.
+    fn once_durable(&mut self, then: Then) {
+        if let Some(then) = self.awaiting.after_all(then) {
+            self.go_on(then);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Live running and recovery both go through [`ReplicatorState::apply`], so that what is rebuilt after a crash is what was
 //! there before it.
 
-use super::{FileChange, ReplicatorRecord};
+use super::{Ended, FileChange, RecentOutcomes, ReplicatorRecord};
 use crate::{Fence, Manifest, committed_record};
 use protocol::{CatchUpTarget, ClusterId, CommittedRound, Prepare, RoundId, SetDigest, Standing, Version, View};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct ReplicatorState {
     pub settled: RoundId,
     /// The round that it has prepared and not concluded (rule NoWayBack).
     pub prepared: Option<Prepare>,
+    /// How the newest rounds ended, for peers that are in doubt.
+    pub outcomes: RecentOutcomes,
     /// Whether it may speak about rounds.
     pub standing: Standing,
     /// The newest view that it was told: a coordinator that lost its log asks for it.
@@ -57,6 +59,9 @@ pub struct ReplicatorHeader {
     /// The newest view that it was told.
     #[serde(default)]
     pub view: Option<View>,
+    /// How the newest rounds ended; older checkpoints do not have it.
+    #[serde(default)]
+    pub outcomes: RecentOutcomes,
 }
 
 impl ReplicatorState {
@@ -70,6 +75,7 @@ impl ReplicatorState {
             manifest: Manifest::default(),
             settled: RoundId::ZERO,
             prepared: None,
+            outcomes: RecentOutcomes::default(),
             standing: Standing::Lost,
             view: None,
         }
@@ -85,6 +91,7 @@ impl ReplicatorState {
             manifest,
             settled: header.settled,
             prepared: None,
+            outcomes: header.outcomes,
             standing: header.standing,
             view: header.view,
         }
@@ -101,6 +108,7 @@ impl ReplicatorState {
             settled: self.settled,
             standing: self.standing,
             view: self.view.clone(),
+            outcomes: self.outcomes.clone(),
         }
     }
 
@@ -111,16 +119,22 @@ impl ReplicatorState {
                 self.fence = Fence::raised_to(*epoch, *coordinator);
                 self.cluster = Some(*cluster);
             }
-            ReplicatorRecord::Prepared(prepare) => self.prepared = Some(prepare.clone()),
-            ReplicatorRecord::Refused { round, .. } => self.settled = self.settled.max(*round),
+            ReplicatorRecord::Prepared(prepare) => {
+                // The coordinator has said how the round before ended, also to those who have never prepared that one.
+                if let Some(parent) = prepare.parent {
+                    self.outcomes.note(parent.round, parent.outcome.into());
+                }
+                self.prepared = Some(prepare.clone());
+            }
+            ReplicatorRecord::Refused { round, .. } => self.end(*round, Ended::Refused),
             ReplicatorRecord::Committed { round } => {
                 let prepared = self.prepared.take_if(|prepare| prepare.round == *round);
-                self.settled = self.settled.max(*round);
+                self.end(*round, Ended::Committed);
                 return prepared.map(|prepare| self.commit(prepare));
             }
             ReplicatorRecord::Aborted { round } => {
                 self.prepared.take_if(|prepare| prepare.round == *round);
-                self.settled = self.settled.max(*round);
+                self.end(*round, Ended::Aborted);
             }
             // One that does not come next was read again behind a checkpoint that covers it.
             ReplicatorRecord::Followed(round) if round.version == self.version.next() => {
@@ -147,6 +161,11 @@ impl ReplicatorState {
         self.standing = Standing::Trusted;
     }
 
+    fn end(&mut self, round: RoundId, ended: Ended) {
+        self.settled = self.settled.max(round);
+        self.outcomes.note(round, ended);
+    }
+
     fn commit(&mut self, prepare: Prepare) -> CommittedFiles {
         let version = prepare.version();
         self.manifest.apply(&prepare.changes, version);
@@ -160,7 +179,7 @@ impl ReplicatorState {
             self.manifest.set(change.path, committed_record(change, round.version));
         }
         self.version = round.version;
-        self.settled = self.settled.max(round.round);
+        self.end(round.round, Ended::Committed);
         let files = round.changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect();
         CommittedFiles { version: round.version, files }
     }

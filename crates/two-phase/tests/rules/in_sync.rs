@@ -76,6 +76,26 @@ fn one_that_cannot_take_a_round_is_left_out_at_once() {
 }
 
 #[test]
+fn one_that_writes_its_files_too_slowly_is_left_out_and_comes_back_by_itself() {
+    let mut cluster = Cluster::level_in_sync(3);
+    cluster.replicator_says(3, ToCoordinator::Credit { credit_bytes: 0 });
+    cluster.submit(1, vec![put("a", 1, "Emma")]);
+    assert_eq!(views(&cluster.after_ms(2_000)), 1);
+    let prepare = prepares(&cluster.durable()).remove(0);
+    cluster.vote(1, prepare.round, Vote::Commit);
+    cluster.vote(2, prepare.round, Vote::Commit);
+    let effects = cluster.durable();
+    let told = said(&effects).iter().any(|message| matches!(message, ToReplicator::Committed(_)));
+    assert!(told, "it follows meanwhile: {effects:?}");
+    assert!(said(&cluster.after_ms(10_000)).is_empty(), "it has no room yet");
+    let effects = cluster.replicator_says(3, ToCoordinator::Credit { credit_bytes: 1_000 });
+    assert!(matches!(said(&effects)[..], [ToReplicator::Confirm { .. }]), "{effects:?}");
+    cluster.acknowledge(3);
+    cluster.durable();
+    assert_eq!(in_sync(&cluster).len(), 3);
+}
+
+#[test]
 fn set_is_never_made_smaller_than_the_minimum_and_changes_are_refused_with_a_reason() {
     let mut cluster = Cluster::level_in_sync(3);
     cluster.disconnect(3);

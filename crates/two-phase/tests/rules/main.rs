@@ -13,6 +13,7 @@ mod acked_never_lost;
 mod agreement;
 mod app_servers;
 mod catch_up;
+mod cooperative_termination;
 mod durable_decision;
 mod durable_vote;
 mod epoch_fence;

@@ -73,6 +73,11 @@ pub(crate) enum Operation {
     /// Follow what happens in the cluster, until Ctrl-C.
     #[command(visible_alias = "watch")]
     Events,
+    /// Put a coordinator right that has lost its log, or stands on an old copy of it.
+    ///
+    /// Shows what each replicator holds, what would be done and what that could cost, and does it after a yes. Exit code
+    /// 3 if nothing was done.
+    Recover(RecoverArguments),
     /// Measure writes per second and their latency. Writes generated books into the catalogue.
     Bench(BenchArguments),
 }
@@ -164,6 +169,38 @@ pub(crate) struct RoundsArguments {
     /// How many to show.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u16).range(1..=500))]
     pub(crate) limit: u16,
+    /// Show the rounds that replicators are in doubt about, since when, and what the others hold.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) in_doubt: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArguments {
+    /// Address of the coordinator.
+    #[arg(long, value_name = "URL", env = "CONCORDANCE_COORDINATOR_URL", default_value = "http://127.0.0.1:7410")]
+    pub(crate) coordinator: String,
+    /// Do it without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Go on although fewer than a majority of the replicators can be heard: what only the others hold is lost.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+    /// Commit the round that is in doubt, whatever the plan says. Whoever contradicts it is brought level.
+    #[arg(long, conflicts_with = "abort")]
+    pub(crate) commit: bool,
+    /// Abort the round that is in doubt, whatever the plan says.
+    #[arg(long)]
+    pub(crate) abort: bool,
+    /// How long to wait until every replicator was heard.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub(crate) wait_seconds: u64,
+}
+
+impl RecoverArguments {
+    /// The operator's own conclusion of the round in doubt; none: as the plan says.
+    pub(crate) fn conclusion(&self) -> Option<bool> {
+        (self.commit || self.abort).then_some(self.commit)
+    }
 }
 
 #[derive(Debug, Args)]

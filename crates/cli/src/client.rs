@@ -76,6 +76,11 @@ impl Client {
     /// A request to a path under `/api/v1`, or to a `Location` that the server gave.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let path = if path.starts_with("/api/") { path.to_owned() } else { format!("/api/v1{path}") };
+        self.request_exactly(method, &path)
+    }
+
+    /// A request to a path as it is.
+    pub(crate) fn request_exactly(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.server()));
         if let Some(token) = &self.token {
             request = request.header(reqwest::header::AUTHORIZATION, token.header());

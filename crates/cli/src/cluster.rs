@@ -169,6 +169,34 @@ pub(crate) async fn status(client: &Client, output: &Output) -> Result<Exit, Com
     Ok(if cluster.is_well() { Exit::Success } else { Exit::Findings })
 }
 
+/// Rounds that replicators are in doubt about: exit code 3 if there are any.
+pub(crate) async fn in_doubt(client: &Client, output: &Output) -> Result<Exit, CommandError> {
+    let (raw, cluster) = fetch(client).await?;
+    let doubters: Vec<_> = cluster.members.iter().filter(|member| member.in_doubt_since.is_some()).collect();
+    let raw: Vec<_> = raw["members"].as_array().into_iter().flatten().cloned().collect();
+    let items: Vec<_> = raw.into_iter().filter(|member| !member["in_doubt_since"].is_null()).collect();
+    output.answer(&json!({ "items": items }), || {
+        if doubters.is_empty() {
+            return "Nobody is in doubt about a round.".to_owned();
+        }
+        let mut table = table(&["round", "in doubt", "since", "the others hold"]);
+        for doubter in &doubters {
+            let others = cluster.members.iter().filter(|member| member.id != doubter.id).map(|member| {
+                let doubt = if member.in_doubt_round == doubter.in_doubt_round { ", in doubt too" } else { "" };
+                format!("{}: version {}{doubt}", member.id, or_dash(member.version))
+            });
+            table.add_row([
+                or_dash(doubter.in_doubt_round.as_ref()),
+                doubter.id.clone(),
+                or_dash(doubter.in_doubt_since.as_ref()),
+                others.collect::<Vec<_>>().join("; "),
+            ]);
+        }
+        table.to_string()
+    });
+    Ok(if doubters.is_empty() { Exit::Success } else { Exit::Findings })
+}
+
 pub(crate) async fn members(client: &Client, output: &Output) -> Result<Exit, CommandError> {
     let (raw, cluster) = fetch(client).await?;
     output.answer(&json!(raw["members"]), || draw_members(&cluster.members));

@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod member;
 mod output;
+mod recover;
 mod replicate;
 mod restore;
 mod rounds;
@@ -47,6 +48,9 @@ async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         Command::Operate(operation) => operation,
     };
     let output = Output::new(json);
+    if let Operation::Recover(recover) = &operation {
+        return recover::run(&connection, &output, recover).await;
+    }
     let client = Client::new(&connection)?;
     let result = match operation {
         Operation::Status => cluster::status(&client, &output).await,
@@ -57,6 +61,7 @@ async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         Operation::Import(import) => import::run(&client, &output, &import).await,
         Operation::Export(export) => export::run(&client, &export).await,
         Operation::Replicate(replicate) => replicate::run(&client, &output, &replicate).await,
+        Operation::Recover(_) => unreachable!("it speaks to the coordinator, and was done above"),
         Operation::Events => events::run(&client, &output).await,
         Operation::Bench(bench) => bench::run(&client, &output, &bench).await,
     };

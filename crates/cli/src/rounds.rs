@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::CommandError;
 use crate::arguments::RoundsArguments;
 use crate::client::Client;
+use crate::cluster;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::tables::{align_right, facts, millis, or_dash, table};
@@ -42,6 +43,9 @@ struct List {
 }
 
 pub(crate) async fn run(client: &Client, output: &Output, arguments: &RoundsArguments) -> Result<Exit, CommandError> {
+    if arguments.in_doubt {
+        return cluster::in_doubt(client, output).await;
+    }
     match &arguments.id {
         Some(id) => {
             check(id)?;

@@ -10,6 +10,7 @@ mod change;
 mod cluster_event;
 mod cluster_status;
 mod content;
+mod decision;
 mod digest;
 mod holder;
 mod ids;
@@ -34,6 +35,7 @@ pub use change::{Action, Change, Precondition, Submission};
 pub use cluster_event::{ClusterEvent, EventKind, TimedEvent};
 pub use cluster_status::{CatchUpProgress, ClusterStatus, MemberStatus};
 pub use content::Content;
+pub use decision::{DecidedChange, Decision};
 pub use digest::{Digest, InvalidDigest};
 pub use holder::{
     Finding, FoundFile, HealOutcome, HealResult, HolderAnswer, HolderId, HolderRequest, Repair, ScanSummary,

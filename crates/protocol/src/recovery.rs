@@ -1,7 +1,8 @@
 //! How a coordinator that is not sure of its log finds out what the members hold, and what it would make of it.
 
 use crate::{
-    ClusterId, Epoch, ManifestEntry, MemberId, Prepare, RoundId, SetDigest, Standing, Version, View, ViewNumber,
+    ClusterId, Decision, Epoch, ManifestEntry, MemberId, Prepare, RoundId, SetDigest, Standing, Version, View,
+    ViewNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,11 @@ pub enum RecoveryAnswer {
         entries: Vec<ManifestEntry>,
         /// Whether these were the last.
         last: bool,
+    },
+    /// The newest rounds that it has committed, oldest first: clients may still send their changes again.
+    Decisions {
+        /// The decisions.
+        decisions: Vec<Decision>,
     },
     /// The round that it has prepared; none if there is none.
     Prepared {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::replaced_file;
 
 /// The layout of data directories that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const FORMAT_NAME: &str = "format";
 const LOCK_NAME: &str = "lock";

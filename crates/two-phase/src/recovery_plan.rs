@@ -7,7 +7,7 @@
 //! was begun on the same version: then it can never have been (rules Validity and AckedNeverLost).
 
 use crate::Manifest;
-use crate::coordinator::{CoordinatorRecord, CoordinatorState, DecidedChange, Decision};
+use crate::coordinator::{CoordinatorRecord, CoordinatorState, Decision};
 use crate::log_sequence::LogSequence;
 use protocol::{
     ClusterId, Epoch, ManifestEntry, MemberId, OpenRound, Prepare, RecoveryOrder, RecoveryPlan, ReplicatorHello,
@@ -157,8 +157,8 @@ fn costs(plan: &RecoveryPlan, heard: usize, own_holds_it: bool) -> Vec<String> {
     }
     if !own_holds_it {
         costs.push(
-            "the answers of the last 24 hours are forgotten: a client that sends an old request again may have it carried out a \
-             second time"
+            "of the answers of the last 24 hours only the newest are known: a client that sends an older request again may have it \
+             carried out a second time, or be told that it was refused"
                 .to_owned(),
         );
     }
@@ -170,6 +170,8 @@ fn costs(plan: &RecoveryPlan, heard: usize, own_holds_it: bool) -> Vec<String> {
 pub struct Findings {
     /// The manifest of the source.
     pub entries: Vec<ManifestEntry>,
+    /// The newest rounds that the source has committed, oldest first.
+    pub decisions: Vec<Decision>,
     /// The open round, with its changes.
     pub prepare: Option<Prepare>,
     /// The highest round that anybody knows to be decided or refused.
@@ -201,31 +203,21 @@ pub fn rebuild(
     state.view = view.after(|_| {});
     state.last_decision = state.last_decision.max(findings.settled);
     state.retained.forget_through(state.last_decision);
+    for decision in findings.decisions.into_iter().filter(|decision| decision.version <= plan.version) {
+        state.keep_answers_of(decision);
+    }
     if commits {
         let prepare = findings.prepare.ok_or("nobody gave the round that is to be committed")?;
-        let decision = decision(&prepare, unix_ms);
-        let committed = state.apply(CoordinatorRecord::Decided(decision), LogSequence::ZERO, 0);
+        let decision = Decision::of(&prepare, unix_ms);
+        let committed = state.apply(CoordinatorRecord::Decided(decision.clone()), LogSequence::ZERO, 0);
         committed.map_err(|error| error.to_string())?;
+        state.recovered.push(decision);
     }
     Ok(state)
 }
 
 fn check_root(found: SetDigest, planned: SetDigest) -> Result<(), String> {
     if found == planned { Ok(()) } else { Err(format!("the manifest that was sent has root {found}, not {planned}")) }
-}
-
-fn decision(prepare: &Prepare, unix_ms: u64) -> Decision {
-    Decision {
-        round: prepare.round,
-        parent: prepare.parent,
-        version: prepare.version(),
-        root: prepare.expected_root,
-        view: prepare.view,
-        participants: prepare.participants.iter().map(|participant| participant.id.clone()).collect(),
-        rule: prepare.rule,
-        changes: prepare.changes.iter().map(DecidedChange::of).collect(),
-        decided_at_ms: unix_ms,
-    }
 }
 
 /// Why an order does not fit the plan as it is now; none if it does.

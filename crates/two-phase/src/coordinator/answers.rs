@@ -62,10 +62,11 @@ impl Answers {
         }
     }
 
-    /// The record of the oldest decision whose answers are kept.
+    /// The record of the oldest decision whose answers are kept; those that a recovery found have none.
     #[must_use]
     pub fn oldest(&self) -> Option<LogSequence> {
-        self.by_age.front().map(|(sequence, _, _)| *sequence)
+        let in_log = |sequence: &LogSequence| *sequence > LogSequence::ZERO;
+        self.by_age.iter().map(|(sequence, _, _)| *sequence).find(in_log)
     }
 
     /// The root of a version, if its decision is kept.

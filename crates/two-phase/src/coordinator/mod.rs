@@ -45,7 +45,8 @@ mod waiting;
 pub use answers::{Answers, Known};
 pub use decision::{LoggedDecision, RetainedDecisions, Verdict};
 pub use effect::{CoordinatorEffect, SessionId};
-pub use record::{CoordinatorRecord, DecidedChange, Decision};
+pub use protocol::{DecidedChange, Decision};
+pub use record::CoordinatorRecord;
 pub use settings::CoordinatorSettings;
 pub use state::{CoordinatorHeader, CoordinatorState, ImpossibleRecord};
 
@@ -311,7 +312,7 @@ impl Coordinator {
         self.begin_paced_reads();
         self.hurry_restoration();
         self.refuse_those_who_waited_too_long();
-        self.state.answers.expire(now.monotonic_ms, self.settings.answer_retention_ms);
+        self.state.expire_answers(now.monotonic_ms, self.settings.answer_retention_ms);
         self.start_round();
     }
 

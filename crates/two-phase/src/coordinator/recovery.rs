@@ -139,6 +139,7 @@ impl Coordinator {
                 carrying_out.findings.entries.extend(entries);
                 carrying_out.awaits_manifest &= !last;
             }
+            RecoveryAnswer::Decisions { decisions } => carrying_out.findings.decisions = decisions,
             RecoveryAnswer::Prepared { prepare } => {
                 let wanted = carrying_out.plan.open_round.as_ref().map(|open| open.round);
                 let prepare = prepare.filter(|prepare| Some(prepare.round) == wanted);

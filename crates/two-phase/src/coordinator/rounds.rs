@@ -18,7 +18,7 @@ impl Coordinator {
         match &self.mandate {
             Mandate::NeedsRecovery { reason } => {
                 return Some(format!(
-                    "the coordinator is not sure of its log and presumes nothing: {reason}; start it on the newest copy of its data directory"
+                    "the coordinator is not sure of its log and presumes nothing: {reason}; start it on the newest copy of its data directory, or see what can be done with: concordance recover"
                 ));
             }
             Mandate::Taking => return Some("the coordinator is starting".to_owned()),

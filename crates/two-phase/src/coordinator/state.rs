@@ -28,6 +28,8 @@ pub struct CoordinatorState {
     pub retained: RetainedDecisions,
     /// Answers that clients may still ask for.
     pub answers: Answers,
+    /// Decisions that a recovery found at the members, and the log does not have.
+    pub(crate) recovered: Vec<Decision>,
 }
 
 /// The state without manifest, decisions and answers, as a checkpoint keeps it.
@@ -50,6 +52,9 @@ pub struct CoordinatorHeader {
     pub last_decision: RoundId,
     /// Decisions that somebody may still ask for.
     pub retained: RetainedDecisions,
+    /// Decisions that a recovery found at the members, and the log does not have: their answers are kept here.
+    #[serde(default)]
+    pub recovered: Vec<Decision>,
 }
 
 /// A record that cannot follow the state: the log is not one that this program wrote.
@@ -91,12 +96,17 @@ impl CoordinatorState {
             last_decision: RoundId::ZERO,
             retained: RetainedDecisions::default(),
             answers: Answers::default(),
+            recovered: Vec::new(),
         }
     }
 
     /// The state that a checkpoint describes.
     #[must_use]
     pub fn from_checkpoint(header: CoordinatorHeader, manifest: Manifest) -> Self {
+        let mut answers = Answers::default();
+        for decision in &header.recovered {
+            answers.remember(decision.clone(), LogSequence::ZERO, 0);
+        }
         Self {
             cluster: header.cluster,
             epoch: header.epoch,
@@ -106,7 +116,8 @@ impl CoordinatorState {
             manifest,
             last_decision: header.last_decision,
             retained: header.retained,
-            answers: Answers::default(),
+            answers,
+            recovered: header.recovered,
         }
     }
 
@@ -122,7 +133,21 @@ impl CoordinatorState {
             root: self.manifest.root(),
             last_decision: self.last_decision,
             retained: self.retained.clone(),
+            recovered: self.recovered.clone(),
         }
+    }
+
+    /// Keeps the answers of a decision that a recovery found, for clients that send its changes again.
+    pub(crate) fn keep_answers_of(&mut self, decision: Decision) {
+        self.answers.remember(decision.clone(), LogSequence::ZERO, 0);
+        self.recovered.push(decision);
+    }
+
+    /// Forgets answers that are older than the retention time.
+    pub(crate) fn expire_answers(&mut self, monotonic_ms: u64, retention_ms: u64) {
+        self.answers.expire(monotonic_ms, retention_ms);
+        let answers = &self.answers;
+        self.recovered.retain(|decision| answers.root_of(decision.version).is_some());
     }
 
     /// The root that a version had, as far as the log still says.

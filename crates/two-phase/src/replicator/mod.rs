@@ -28,6 +28,7 @@ pub use effect::{FileChange, ReplicatorEffect};
 pub use outcomes::{Ended, RecentOutcomes};
 pub use peers::{PeerPacing, PeerRequest};
 pub use record::ReplicatorRecord;
+use recovery::RecentDecisions;
 pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
 pub use voting::Capacity;
 
@@ -91,6 +92,7 @@ pub struct Replicator {
     awaiting: AwaitingDurable<Then>,
     learner: Option<Learner>,
     distrusted: BTreeSet<BookPath>,
+    recent: RecentDecisions,
     capacity: Capacity,
     vote_abort_next: Option<String>,
     link: Link,
@@ -119,11 +121,16 @@ impl Replicator {
         found: LogFound,
     ) -> Self {
         let (mut state, mut last, mut prepared_sequence) = (checkpoint, after, None);
-        let mut redo = Vec::new();
+        let (mut redo, mut recent) = (Vec::new(), RecentDecisions::default());
         for (sequence, record) in records {
             last = sequence;
             if let ReplicatorRecord::Prepared(_) = record {
                 prepared_sequence = Some(sequence);
+            }
+            if let (ReplicatorRecord::Committed { round }, Some(prepare)) = (&record, &state.prepared)
+                && prepare.round == *round
+            {
+                recent.note(prepare);
             }
             redo.extend(state.apply(&record));
         }
@@ -131,6 +138,7 @@ impl Replicator {
             prepared_sequence = None;
         }
         let mut replicator = Self::with_state(identity, state, prepared_sequence, last);
+        replicator.recent = recent;
         let writes =
             redo.into_iter().map(|CommittedFiles { version, files }| ReplicatorEffect::WriteFiles { version, files });
         replicator.effects.extend(writes);
@@ -153,6 +161,7 @@ impl Replicator {
             awaiting: AwaitingDurable::after(last),
             learner: None,
             distrusted: BTreeSet::new(),
+            recent: RecentDecisions::default(),
             capacity: Capacity { disk_free_bytes: u64::MAX, credit_bytes: u64::MAX },
             vote_abort_next: None,
             link: Link::Down,
@@ -409,6 +418,9 @@ impl Replicator {
 
     /// The commit record shares the sync of the next prepare; the files are written and the acknowledgement said after it.
     fn append_conclusion(&mut self, record: ReplicatorRecord) {
+        if let (ReplicatorRecord::Committed { .. }, Some(prepare)) = (&record, &self.state.prepared) {
+            self.recent.note(prepare);
+        }
         let files = self.state.apply(&record);
         self.prepared_sequence = None;
         let sequence = self.awaiting.append(Then::Conclude(files, self.acknowledgement()));

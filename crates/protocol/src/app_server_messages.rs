@@ -195,6 +195,11 @@ pub enum FromAppServer {
         /// Only report.
         dry_run: bool,
     },
+    /// Have every replicator that is connected begin a scrub.
+    Scrub {
+        /// Pairs the answer.
+        request: RequestId,
+    },
     /// Change who is a member.
     ChangeMembers {
         /// Pairs the answer.
@@ -364,7 +369,7 @@ pub enum ToAppServer {
         /// The answer.
         answer: QueryAnswer,
     },
-    /// A restore was started, the members were changed, or something in the lab was done; or it was refused.
+    /// A restore or scrubs were started, the members were changed, or something in the lab was done; or it was refused.
     Done {
         /// The request.
         request: RequestId,

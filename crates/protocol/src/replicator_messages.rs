@@ -2,7 +2,7 @@
 
 use crate::{
     ClusterId, CommittedRound, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId,
-    Prepare, RoundId, SetDigest, ToLearner, Version, ViewNumber, Vote,
+    Prepare, RoundId, ScrubReport, SetDigest, ToLearner, Version, ViewNumber, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub enum ToReplicator {
     Committed(CommittedRound),
     /// Questions about files, and repairs.
     Files(HolderRequest),
+    /// Begin a scrub now; one that runs begins again.
+    Scrub,
     /// Vote abort on the next round (lab).
     VoteAbortNext {
         /// What to give as the reason.
@@ -175,4 +177,6 @@ pub enum ToCoordinator {
     CatchUp(FromLearner),
     /// Answers about files.
     Files(HolderAnswer),
+    /// What a scrub has found so far, now and then; and at its end.
+    Scrubbed(ScrubReport),
 }

@@ -290,6 +290,8 @@ impl World {
                 self.queue_file_task(index, FileTask::Inspect(request));
                 Ok(())
             }
+            // Files are looked at by the oracle.
+            ReplicatorEffect::Scrub => Ok(()),
             ReplicatorEffect::Heal { .. } => {
                 let sentence = format!("{name} is asked to heal files, but no restore was started");
                 Err(Violation { rule: Rule::Contract, sentence })

@@ -214,6 +214,7 @@ impl Coordinator {
             }
             ToCoordinator::CatchUp(message) => self.handle_learner(session, message),
             ToCoordinator::Files(answer) => self.handle_files(session, answer),
+            ToCoordinator::Scrubbed(report) => self.handle_scrubbed(member, report),
         }
     }
 

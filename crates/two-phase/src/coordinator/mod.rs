@@ -18,6 +18,7 @@
 //! | `requests` | what app-servers ask for |
 //! | `catch_ups` | leading learners, reading files from sources |
 //! | `restorations` | running restores (`crate::restoration`) |
+//! | `scrubs` | what replicators find wrong with their own files, and whether that starts a restore |
 //! | `state`, `record`, `decision`, `answers` | what the log says |
 
 mod answers;
@@ -35,6 +36,7 @@ mod requests;
 mod restorations;
 mod round;
 mod rounds;
+mod scrubs;
 mod settings;
 mod state;
 mod status;
@@ -126,6 +128,8 @@ pub struct Coordinator {
     catch_ups: CatchUps,
     restoration: Option<Restoration>,
     next_restoration_request: RequestId,
+    /// When the last restore began that a scrub led to, in milliseconds of the monotonic clock.
+    last_scrub_restore_ms: Option<u64>,
     effects: Vec<CoordinatorEffect>,
     now: Now,
 }
@@ -163,6 +167,7 @@ impl Coordinator {
             catch_ups: CatchUps::in_epoch(epoch),
             restoration: None,
             next_restoration_request: RequestId((epoch.0 << 40) + RESTORATION_REQUESTS),
+            last_scrub_restore_ms: None,
             effects: Vec::new(),
             now,
         };
@@ -225,7 +230,8 @@ impl Coordinator {
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
         let membership = self.membership.as_ref().map(AskedFor::deadline_ms);
         let in_sync = self.next_in_sync_timer_ms();
-        let timers = [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync];
+        let scrubs = self.next_scrub_timer_ms();
+        let timers = [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync, scrubs];
         timers.into_iter().flatten().chain(pauses).min()
     }
 
@@ -298,6 +304,7 @@ impl Coordinator {
         self.give_up_late_reads();
         self.begin_paced_reads();
         self.hurry_restoration();
+        self.restore_what_scrubs_found();
         self.refuse_those_who_waited_too_long();
         self.state.answers.expire(now.monotonic_ms, self.settings.answer_retention_ms);
         self.start_round();

@@ -14,11 +14,13 @@
 mod effect;
 mod following;
 mod record;
+mod scrubbing;
 mod state;
 mod voting;
 
 pub use effect::{FileChange, ReplicatorEffect};
 pub use record::ReplicatorRecord;
+pub use scrubbing::ExpectedFiles;
 pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
 pub use voting::Capacity;
 
@@ -344,6 +346,7 @@ impl Replicator {
                 self.heal(request, repairs, foreign)
             }
             ToReplicator::Files(request) => self.effects.push(ReplicatorEffect::Inspect(request)),
+            ToReplicator::Scrub => self.effects.push(ReplicatorEffect::Scrub),
             ToReplicator::VoteAbortNext { reason } => self.vote_abort_next = Some(reason),
             ToReplicator::Refuse { .. } | ToReplicator::Removed { .. } => {
                 unreachable!("whoever is not let in is told so under any epoch that is not refused")

@@ -46,6 +46,8 @@ pub(crate) enum ApiError {
     InvalidImport { detail: String, failed: Vec<FailedRow> },
     /// A restore was not begun.
     RestorationRefused { reason: String },
+    /// No scrub was begun.
+    ScrubRefused { reason: String },
     /// The lab did not do it.
     LabRefused { reason: String },
     /// No round can be run.
@@ -146,6 +148,7 @@ impl ApiError {
             Self::RestorationRefused { .. } => {
                 (StatusCode::CONFLICT, "/problems/restoration-refused", "The restore was not begun")
             }
+            Self::ScrubRefused { .. } => (StatusCode::CONFLICT, "/problems/scrub-refused", "No scrub was begun"),
             Self::LabRefused { .. } => (StatusCode::CONFLICT, "/problems/lab-refused", "The lab did not do it"),
             Self::NoQuorum { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/no-quorum", "No round can be run at present")
@@ -203,7 +206,9 @@ impl ApiError {
                     sentence(reason)
                 )
             }
-            Self::RestorationRefused { reason } | Self::LabRefused { reason } => sentence(reason),
+            Self::RestorationRefused { reason } | Self::ScrubRefused { reason } | Self::LabRefused { reason } => {
+                sentence(reason)
+            }
             Self::NoQuorum { reason, .. } => {
                 format!(
                     "Nothing was changed: {} Send it again with the same key when that is mended.",

@@ -7,6 +7,7 @@ use crate::CommandError;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::scrub::Pass;
 use crate::tables::{align_right, facts, or_dash, short, table};
 
 /// What `GET /cluster` says, as far as it is shown.
@@ -36,6 +37,7 @@ struct Member {
     in_doubt_round: Option<String>,
     address: Option<String>,
     detail: Option<String>,
+    scrub: Option<Pass>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,7 +95,7 @@ impl Cluster {
 }
 
 fn draw_members(members: &[Member]) -> String {
-    let mut table = table(&["member", "state", "version", "in doubt since", "address", "note"]);
+    let mut table = table(&["member", "state", "version", "in doubt since", "last scrub", "address", "note"]);
     align_right(&mut table, &[2]);
     for member in members {
         let state = member.state.replace('_', " ");
@@ -107,6 +109,7 @@ fn draw_members(members: &[Member]) -> String {
             state,
             or_dash(member.version),
             or_dash(doubt),
+            or_dash(member.scrub.as_ref().map(Pass::in_short)),
             or_dash(member.address.as_deref()),
             member.detail.clone().unwrap_or_default(),
         ]);

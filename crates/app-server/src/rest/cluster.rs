@@ -1,6 +1,7 @@
 //! The cluster: its members as the coordinator sees them, and this server.
 
 use super::App;
+use super::scrubs::{ScrubJson, scrub_json};
 use crate::clock;
 use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
@@ -50,6 +51,8 @@ struct MemberJson {
     in_doubt_round: Option<RoundId>,
     address: Option<String>,
     detail: Option<String>,
+    /// The last scrub that looked at every file, without the files' names; null if there was none.
+    scrub: Option<ScrubJson>,
 }
 
 /// The link to the coordinator.
@@ -134,6 +137,7 @@ fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
         } else {
             Some("not known while the coordinator cannot be reached".to_owned())
         },
+        scrub: member.scrub.last.as_ref().map(|report| scrub_json(report, false)),
     }
 }
 

@@ -15,6 +15,7 @@ mod replications;
 mod request;
 mod restorations;
 mod rounds;
+mod scrubs;
 mod write;
 
 use crate::error::ApiError;
@@ -156,6 +157,7 @@ fn interface() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replications::list, replications::create))
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))
+        .routes(routes!(scrubs::list, scrubs::create))
         .routes(routes!(cluster::load))
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::load))

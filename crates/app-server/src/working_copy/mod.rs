@@ -91,6 +91,8 @@ pub(crate) struct Unreachable;
 pub(crate) enum Order {
     /// Start a restore.
     Restore { restoration: RestorationId, dry_run: bool },
+    /// Have every replicator read all of its files.
+    Scrub,
     /// For the lab.
     Lab { action: LabAction },
 }

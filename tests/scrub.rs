@@ -130,3 +130,23 @@ async fn a_cluster_that_is_told_to_heals_what_a_scrub_finds_and_keeps_the_bytes(
     assert_eq!(quarantined(&cluster), [b"<broken"]);
     assert_eq!(Copies::wait_until_equal(&cluster).await, files);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrub_while_writers_go_on_calls_nothing_damaged() {
+    // Fast, for it reads a tenth as fast while rounds come.
+    let environment = vec![("CONCORDANCE_SCRUB_BYTES_PER_SECOND".to_owned(), (1_u64 << 32).to_string())];
+    let cluster = Cluster::start(Options { environment, ..Options::default() }).await;
+    let writers = system_tests::Writers::start(&cluster.client(), "meanwhile", 16);
+    for _ in 0..3 {
+        for pass in scrub(&cluster).await {
+            assert_eq!(outcomes(&pass), vec![], "{pass:#}");
+            assert_eq!(pass["unknown"], 0, "{pass:#}");
+        }
+    }
+    let ledger = writers.finish().await;
+    let files = Copies::wait_until_equal(&cluster).await;
+    ledger.check(&files);
+    for pass in scrub(&cluster).await {
+        assert_eq!(pass["clean"], files.len(), "{pass:#}");
+    }
+}

@@ -48,6 +48,8 @@ pub(crate) enum ApiError {
     RestorationRefused { reason: String },
     /// The members were not changed.
     MembersRefused { reason: String },
+    /// No scrub was begun.
+    ScrubRefused { reason: String },
     /// The lab did not do it.
     LabRefused { reason: String },
     /// No round can be run.
@@ -153,6 +155,7 @@ impl ApiError {
             Self::MembersRefused { .. } => {
                 (StatusCode::CONFLICT, "/problems/members-refused", "The members were not changed")
             }
+            Self::ScrubRefused { .. } => (StatusCode::CONFLICT, "/problems/scrub-refused", "No scrub was begun"),
             Self::LabRefused { .. } => (StatusCode::CONFLICT, "/problems/lab-refused", "The lab did not do it"),
             Self::NoQuorum { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/no-quorum", "No round can be run at present")
@@ -211,9 +214,10 @@ impl ApiError {
                     sentence(reason)
                 )
             }
-            Self::RestorationRefused { reason } | Self::MembersRefused { reason } | Self::LabRefused { reason } => {
-                sentence(reason)
-            }
+            Self::RestorationRefused { reason }
+            | Self::MembersRefused { reason }
+            | Self::ScrubRefused { reason }
+            | Self::LabRefused { reason } => sentence(reason),
             Self::Behind { wanted, shown } => {
                 format!(
                     "This server shows version {shown}, and version {wanted} was asked for; try again in a moment, or ask \

@@ -225,6 +225,7 @@ fn name_of(kind: protocol::EventKind) -> &'static str {
         protocol::EventKind::View => "view",
         protocol::EventKind::CatchUp => "catch_up",
         protocol::EventKind::Restoration => "restoration",
+        protocol::EventKind::Scrub => "scrub",
     }
 }
 

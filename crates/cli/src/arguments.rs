@@ -64,6 +64,11 @@ pub(crate) enum Operation {
     /// Exit code 0 if everything is intact or healed, 3 if files are lost, undecided or left (with --dry-run: if
     /// anything is damaged), 4 if something could not be compared or healed.
     Restore(RestoreArguments),
+    /// Have every replicator read all of its own files now and compare them with what was committed. Mends nothing.
+    ///
+    /// Replicators do this by themselves, too. Exit code 0 if everything is clean, 3 if files are damaged, stale or extra, 4 if
+    /// something could not be compared.
+    Scrub(ScrubArguments),
     /// Put the books of a file (CSV or XML) into the catalogue. Exit code 3 if rows failed.
     Import(ImportArguments),
     /// Write the whole catalogue to a file or to standard output.
@@ -208,6 +213,13 @@ pub(crate) struct RestoreArguments {
     /// Only report what would be done.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScrubArguments {
+    /// Only have them begin, and show the last full passes.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

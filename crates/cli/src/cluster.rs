@@ -7,6 +7,7 @@ use crate::CommandError;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::scrub::Pass;
 use crate::tables::{align_right, facts, or_dash, short, table};
 
 /// What `GET /cluster` says, as far as it is shown.
@@ -41,6 +42,7 @@ struct Member {
     address: Option<String>,
     detail: Option<String>,
     catch_up: Option<CatchUp>,
+    scrub: Option<Pass>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,7 +125,7 @@ impl Cluster {
 }
 
 fn draw_members(members: &[Member]) -> String {
-    let mut table = table(&["member", "role", "state", "version", "in doubt since", "address", "note"]);
+    let mut table = table(&["member", "role", "state", "version", "in doubt since", "last scrub", "address", "note"]);
     align_right(&mut table, &[3]);
     for member in members {
         let state = member.state.replace('_', " ");
@@ -138,6 +140,7 @@ fn draw_members(members: &[Member]) -> String {
             state,
             or_dash(member.version),
             or_dash(doubt),
+            or_dash(member.scrub.as_ref().map(Pass::in_short)),
             or_dash(member.address.as_deref()),
             note(member),
         ]);

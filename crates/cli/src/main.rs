@@ -17,6 +17,7 @@ mod replicate;
 mod restore;
 mod rounds;
 mod sample;
+mod scrub;
 mod tables;
 mod up;
 
@@ -58,6 +59,7 @@ async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         Operation::Member { command } => member::run(&client, &output, &command).await,
         Operation::Rounds(rounds) => rounds::run(&client, &output, &rounds).await,
         Operation::Restore(restore) => restore::run(&client, &output, &restore).await,
+        Operation::Scrub(scrub) => scrub::run(&client, &output, &scrub).await,
         Operation::Import(import) => import::run(&client, &output, &import).await,
         Operation::Export(export) => export::run(&client, &export).await,
         Operation::Replicate(replicate) => replicate::run(&client, &output, &replicate).await,

@@ -239,6 +239,36 @@ fn lost_files_have_an_exit_code_of_their_own() {
     assert_eq!(code(&output), 3);
 }
 
+fn scrubs(started_at: &str, damaged: u64, unknown: u64) -> Value {
+    let last = json!({
+        "started_at": started_at, "finished_at": "2026-01-01T00:00:09.000Z", "files": 30, "bytes": 9_000, "clean": 30 - damaged - unknown,
+        "damaged": damaged, "stale": 0, "changing": 0, "unknown": unknown, "extra": 0, "detail": null,
+        "findings": [{"name": "books/3f/x.xml", "outcome": "damaged", "detail": "the file is missing"}],
+    });
+    json!({"items": [{"member": "replicator-1", "connected": true, "last": last, "running": null}], "next": null, "total": 1})
+}
+
+#[test]
+fn scrub_waits_for_a_pass_that_began_since_and_shows_what_it_found() {
+    let run = |damaged, unknown| {
+        let server = Server::new(vec![
+            json_answer(202, scrubs("2026-01-01T00:00:01.000Z", 0, 0)),
+            json_answer(200, scrubs("2026-01-01T00:00:01.000Z", 0, 0)),
+            json_answer(200, scrubs("2026-01-01T00:00:02.000Z", damaged, unknown)),
+        ]);
+        let output = server.run(&["scrub"]);
+        assert_eq!(server.requests().len(), 3);
+        output
+    };
+    assert_eq!(code(&run(0, 0)), 0);
+    let damaged = run(1, 0);
+    assert_eq!(code(&damaged), 3);
+    for expected in ["replicator-1: books/3f/x.xml is damaged (the file is missing)", "concordance restore"] {
+        assert!(stdout(&damaged).contains(expected), "{}", stdout(&damaged));
+    }
+    assert_eq!(code(&run(1, 1)), 4, "what could not be compared goes before what was found");
+}
+
 fn import(server: &Server, file: &Path, extra: &[&str]) -> Output {
     server.run(&[&["import", file.to_str().unwrap()], extra].concat())
 }

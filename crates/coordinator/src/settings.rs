@@ -29,6 +29,9 @@ pub struct Flags {
     /// How long a change waits for a round that can be run before it is refused, in milliseconds.
     #[arg(long, value_name = "MS")]
     change_wait_ms: Option<u64>,
+    /// Start a restore when a scrub finds damaged files, instead of only showing them.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    scrub_heals: Option<bool>,
 }
 
 /// The settings of a coordinator.
@@ -54,6 +57,8 @@ pub struct Settings {
     pub pause_after_refusal_ms: u64,
     /// A holder may take so long to read all of its files.
     pub holder_timeout_ms: u64,
+    /// Whether a restore is started when a scrub finds damaged files. Off: who repairs without being told to hides a disk that dies.
+    pub scrub_heals: bool,
     /// Clients that send again get the first answer for so long.
     pub answer_retention_hours: u64,
     /// Most changes in one round: bounds the time of a round.
@@ -102,6 +107,7 @@ impl Default for Settings {
             change_wait_ms: core.change_wait_ms,
             pause_after_refusal_ms: core.pause_after_refusal_ms,
             holder_timeout_ms: core.holder_timeout_ms,
+            scrub_heals: core.scrub_heals,
             answer_retention_hours: 24,
             round_changes_max: core.round_changes_max,
             round_bytes_max: core.round_bytes_max,
@@ -147,6 +153,7 @@ impl Settings {
             change_wait_ms: self.change_wait_ms,
             pause_after_refusal_ms: self.pause_after_refusal_ms,
             holder_timeout_ms: self.holder_timeout_ms,
+            scrub_heals: self.scrub_heals,
             answer_retention_ms: self.answer_retention_hours * 60 * 60 * 1_000,
             round_changes_max: self.round_changes_max,
             round_bytes_max: self.round_bytes_max,

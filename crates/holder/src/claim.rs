@@ -12,6 +12,11 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
+    /// Whether somebody may mend this path.
+    pub(crate) fn is_held(&self, path: BookPath) -> bool {
+        self.held.values().any(|claimed| claimed.contains(&path))
+    }
+
     /// A round writes these paths: nobody may mend them any more under a claim that is held now.
     pub(crate) fn touch(&mut self, paths: impl Iterator<Item = BookPath>) {
         // The usual case, on every round: nobody mends anything.

@@ -114,7 +114,7 @@ impl Holder {
     }
 }
 
-fn finding_of(digest: FileDigest) -> Finding {
+pub(crate) fn finding_of(digest: FileDigest) -> Finding {
     Finding { digest: Digest(digest.sha256), size: digest.bytes }
 }
 

@@ -1,6 +1,6 @@
 //! The files of somebody who holds a copy of the catalogue: what is really on the disk, and how it is mended.
 //!
-//! Used by replicators and app-servers alike, for restores ([`Holder::answer`], [`Holder::heal`]) and for catch-ups
+//! Used by replicators and app-servers alike, for restores ([`Holder::answer`], [`Holder::heal`]), for scrubs ([`Holder::read_for_scrub`]) and for catch-ups
 //! ([`Holder::find_missing`], [`Holder::store_fetched`], [`Holder::remove`]). It decides nothing about rounds, ballots or
 //! records: what a file must hold is told by the caller.
 //!
@@ -17,6 +17,7 @@ mod claim;
 mod error;
 mod heal;
 mod inspection;
+mod scrub;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use catch_up::Expected;
 pub use claim::Claim;
 pub use error::HolderError;
 pub use inspection::Elsewhere;
+pub use scrub::{Look, Reading, Shelf};
 
 use catalogue::BookPath;
 use claim::Claims;

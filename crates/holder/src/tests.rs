@@ -143,6 +143,32 @@ fn wanted_bytes_are_found_in_files_quarantine_and_elsewhere_but_never_other_byte
 }
 
 #[test]
+fn each_folder_of_books_has_the_buckets_of_its_files_and_no_other() {
+    let mut seen: Vec<_> = Shelf::all().flat_map(Shelf::buckets).collect();
+    assert_eq!(seen.len(), protocol::BUCKETS);
+    seen.sort();
+    assert_eq!(seen, BucketNumber::all().collect::<Vec<_>>());
+    let disk = Disk::new();
+    for number in [0, 1, 0x7f, 0xff] {
+        disk.commit(path(number), Some(b"one"));
+        disk.held(path(number));
+    }
+    for shelf in Shelf::all() {
+        let books = disk.holder.list(shelf).unwrap().books;
+        assert!(books.iter().all(|path| shelf.buckets().contains(&BucketNumber::of(path))), "{shelf:?}");
+    }
+}
+
+#[test]
+fn a_file_is_busy_while_somebody_may_mend_it() {
+    let disk = Disk::new();
+    let claim = disk.holder.claim([path(1)]);
+    assert_eq!((disk.holder.is_busy(path(1)), disk.holder.is_busy(path(2))), (true, false));
+    drop(claim);
+    assert!(!disk.holder.is_busy(path(1)));
+}
+
+#[test]
 fn damaged_file_is_put_right_and_its_bytes_are_in_the_quarantine() {
     let disk = Disk::new();
     disk.edit(path(1), b"damaged");

@@ -210,6 +210,11 @@ pub enum FromAppServer {
         /// Only report.
         dry_run: bool,
     },
+    /// Have every replicator that is connected begin a scrub.
+    Scrub {
+        /// Pairs the answer.
+        request: RequestId,
+    },
     /// Change who is a member.
     ChangeMembers {
         /// Pairs the answer.
@@ -384,7 +389,7 @@ pub enum ToAppServer {
         /// Those that are connected, and those that were lately.
         app_servers: Vec<AppServerStatus>,
     },
-    /// A restore was started, the members were changed, or something in the lab was done; or it was refused.
+    /// A restore or scrubs were started, the members were changed, or something in the lab was done; or it was refused.
     Done {
         /// The request.
         request: RequestId,

@@ -17,6 +17,8 @@ pub enum EventKind {
     CatchUp,
     /// A restore.
     Restoration,
+    /// A scrub.
+    Scrub,
 }
 
 /// Something that happened.
@@ -159,6 +161,20 @@ pub enum ClusterEvent {
         /// What it found and did, for people.
         detail: String,
     },
+    /// A scrub met the first file that a restore would put right.
+    ScrubFoundDamage {
+        /// Whose files.
+        member: MemberId,
+        /// What it found, and what is done about it, for people.
+        detail: String,
+    },
+    /// A scrub has looked at every file.
+    ScrubEnded {
+        /// Whose files.
+        member: MemberId,
+        /// What it found, and what is done about it, for people.
+        detail: String,
+    },
 }
 
 /// An event, when it happened and under which epoch.
@@ -193,6 +209,7 @@ impl ClusterEvent {
             Self::RestorationStarted { .. } | Self::RestorationProgressed { .. } | Self::RestorationEnded { .. } => {
                 EventKind::Restoration
             }
+            Self::ScrubFoundDamage { .. } | Self::ScrubEnded { .. } => EventKind::Scrub,
         }
     }
 
@@ -223,7 +240,9 @@ impl ClusterEvent {
             | Self::MemberDisconnected { member, .. }
             | Self::MemberRefused { member, .. }
             | Self::MemberLevel { member, .. }
-            | Self::InDoubtSettled { member, .. } => vec![member.to_string()],
+            | Self::InDoubtSettled { member, .. }
+            | Self::ScrubFoundDamage { member, .. }
+            | Self::ScrubEnded { member, .. } => vec![member.to_string()],
             Self::CatchUpStarted { learner, .. } | Self::CatchUpEnded { learner, .. } => vec![learner.to_string()],
             _ => vec!["coordinator".to_owned()],
         }
@@ -273,7 +292,10 @@ impl ClusterEvent {
             }
             Self::RestorationStarted { dry_run: true, .. } => "A restore that only reports began.".to_owned(),
             Self::RestorationStarted { dry_run: false, .. } => "A restore began.".to_owned(),
-            Self::RestorationProgressed { detail, .. } | Self::RestorationEnded { detail, .. } => detail.clone(),
+            Self::RestorationProgressed { detail, .. }
+            | Self::RestorationEnded { detail, .. }
+            | Self::ScrubFoundDamage { detail, .. }
+            | Self::ScrubEnded { detail, .. } => detail.clone(),
         }
     }
 }

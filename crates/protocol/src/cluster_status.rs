@@ -1,7 +1,8 @@
 //! What people are shown of the cluster.
 
 use crate::{
-    AppServerId, CommitPolicy, Epoch, MemberId, MemberRole, MemberState, RoundId, SetDigest, Version, ViewNumber,
+    AppServerId, CommitPolicy, Epoch, MemberId, MemberRole, MemberState, RoundId, ScrubStatus, SetDigest, Version,
+    ViewNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct MemberStatus {
     /// started.
     #[serde(default)]
     pub last_seen_ms: Option<u64>,
+    /// What scrubs of its files have found.
+    #[serde(default)]
+    pub scrub: ScrubStatus,
 }
 
 /// How far somebody is brought level.

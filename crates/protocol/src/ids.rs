@@ -221,6 +221,16 @@ unique!(
     RestorationId
 );
 
+impl RestorationId {
+    /// The id of a restore that a coordinator starts by itself: no two begin in one millisecond.
+    #[must_use]
+    pub fn started_by(coordinator: CoordinatorId, unix_ms: u64) -> Self {
+        let mut rest = [0; 10];
+        rest.copy_from_slice(&coordinator.0.as_bytes()[6..]);
+        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &rest).into_uuid())
+    }
+}
+
 /// The client's Idempotency-Key, or one that the app-server made: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeId(std::sync::Arc<str>);

@@ -23,6 +23,7 @@ mod replicator_status;
 mod restoration_report;
 mod round;
 mod round_report;
+mod scrub_report;
 mod set_digest;
 mod view;
 
@@ -56,6 +57,7 @@ pub use restoration_report::{
 };
 pub use round::{AbortCause, ChangeFault, CommitRule, Outcome, Parent, Participant, Prepare, Vote};
 pub use round_report::{RoundOutcome, RoundReport, VoteReport};
+pub use scrub_report::{ScrubFinding, ScrubOutcome, ScrubReport, ScrubStatus};
 pub use set_digest::SetDigest;
 pub use view::{CommitPolicy, Member, MemberRole, MemberState, View};
 

@@ -2,7 +2,8 @@
 
 use crate::{
     ClusterId, CommittedRound, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId,
-    Prepare, RecoveryAnswer, RecoveryQuestion, RoundId, SetDigest, ToLearner, Version, View, ViewNumber, Vote,
+    Prepare, RecoveryAnswer, RecoveryQuestion, RoundId, ScrubReport, SetDigest, ToLearner, Version, View, ViewNumber,
+    Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,8 @@ pub enum ToReplicator {
     Recovery(RecoveryQuestion),
     /// Questions about files, and repairs.
     Files(HolderRequest),
+    /// Begin a scrub now; one that runs begins again.
+    Scrub,
     /// Vote abort on the next round (lab).
     VoteAbortNext {
         /// What to give as the reason.
@@ -187,4 +190,6 @@ pub enum ToCoordinator {
     Recovery(RecoveryAnswer),
     /// Answers about files.
     Files(HolderAnswer),
+    /// What a scrub has found so far, now and then; and at its end.
+    Scrubbed(ScrubReport),
 }

@@ -42,6 +42,8 @@ pub(crate) struct Done {
     pub to_install: Vec<(CatchUpId, Vec<catalogue::BookPath>)>,
     /// Questions that are answered when everything so far is synced and handed to the file writer.
     pub questions: Vec<ReplicatorEffect>,
+    /// A scrub is to begin.
+    pub scrub_now: bool,
     /// Why the process must end.
     pub stop: Option<String>,
 }
@@ -143,6 +145,7 @@ impl Effects {
                     self.worker.give(Job::Store { claim, catch_up, files, expected });
                 }
                 ReplicatorEffect::Install { catch_up, removed } => done.to_install.push((catch_up, removed)),
+                ReplicatorEffect::Scrub => done.scrub_now = true,
                 question @ (ReplicatorEffect::Inspect(_) | ReplicatorEffect::Heal { .. }) => {
                     done.questions.push(question)
                 }

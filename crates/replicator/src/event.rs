@@ -1,7 +1,9 @@
 //! Everything that can wake a replicator: the closed list of what its thread is told.
 
+use crate::scrubber::Question;
 use protocol::{
-    CatchUpId, FromCoordinator, HolderAnswer, MemberId, PeerAnswer, PeerQuestion, RoundId, ToReplicator, WantedFile,
+    CatchUpId, FromCoordinator, HolderAnswer, MemberId, PeerAnswer, PeerQuestion, RoundId, ScrubReport, ToReplicator,
+    WantedFile,
 };
 use service::websocket::Outbox;
 use two_phase::LogSequence;
@@ -38,6 +40,10 @@ pub(crate) enum Event {
     CheckpointSaved { sequence: LogSequence },
     /// A checkpoint could not be saved.
     CheckpointFailed { reason: String },
+    /// The scrub wants to know what files must hold.
+    ScrubAsks(Question),
+    /// The scrub got further, or has looked at every file.
+    Scrubbed { report: ScrubReport },
     /// The process is to stop.
     Stop,
 }

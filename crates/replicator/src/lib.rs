@@ -3,7 +3,8 @@
 //! ```text
 //!   coordinator <--link--> Event --> runtime thread --+--> log (append, one sync)      the durable copy
 //!   peers <-------link--> Event -->  (core inside)     +--> file writer (background)    books/…
-//!                                                      '--> file worker (background)    scans, repairs, catch-up
+//!                                                      +--> file worker (background)    scans, repairs, catch-up
+//!                                                      '--> scrubber (low priority)     reads files, compares
 //! ```
 //!
 //! One thread owns the core and the log. It takes all events that wait, feeds them in, and does what the core asks for, in
@@ -17,6 +18,7 @@ mod link;
 mod peers;
 mod recovery;
 mod runtime;
+mod scrubber;
 mod settings;
 mod status;
 

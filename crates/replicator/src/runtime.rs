@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::file_worker::FileWorker;
 use crate::peers::Peers;
 use crate::recovery::{Recovered, RecoveryError, key_path, recover};
+use crate::scrubber::{self, Scrubber};
 use crate::settings::Settings;
 use crate::status::StatusBoard;
 use catalogue::BookPath;
@@ -54,6 +55,9 @@ pub(crate) struct Runtime {
     last_record: Instant,
     measured: Option<Instant>,
     disk_free_bytes: u64,
+    scrubber: Scrubber,
+    /// What the scrub wants to know, until all that is committed is handed to the file writer.
+    scrub_question: Option<scrubber::Question>,
 }
 
 impl Runtime {
@@ -75,6 +79,8 @@ impl Runtime {
         let holder = Arc::new(Holder::new(files, writer, quarantine, HolderSettings::default()));
         let worker = FileWorker::start(Arc::clone(&holder), log.reader(), events.clone())
             .map_err(|error| ReplicatorError::Disk(error.to_string()))?;
+        let scrubber = Scrubber::start(Arc::clone(&holder), log.reader(), &directory, settings, events.clone())
+            .map_err(|error| ReplicatorError::Disk(error.to_string()))?;
         let version = core.state().version;
         let in_doubt = core.state().prepared.as_ref().map(|prepare| prepare.round.to_string());
         tracing::info!(%member, %version, files = core.state().manifest.files(), in_doubt, standing = ?core.state().standing, "read the log");
@@ -95,6 +101,8 @@ impl Runtime {
             last_record: Instant::now(),
             measured: None,
             disk_free_bytes: 0,
+            scrubber,
+            scrub_question: None,
         };
         runtime.measure();
         runtime.do_effects()?;
@@ -118,6 +126,7 @@ impl Runtime {
             self.do_effects()?;
             self.sync_if_due()?;
             self.status.show(&self.core, &self.readiness);
+            self.answer_scrubber();
             self.save_checkpoint_if_due();
         }
         if self.effects.has_unsynced() {
@@ -182,6 +191,8 @@ impl Runtime {
                 self.checkpoints.saved();
                 tracing::warn!(reason, "no checkpoint was saved; the log keeps growing until one is");
             }
+            Event::ScrubAsks(question) => self.scrub_question = Some(question),
+            Event::Scrubbed { report } => self.core.handle_scrubbed(report),
             Event::Stop => {}
         }
         Ok(())
@@ -205,7 +216,22 @@ impl Runtime {
             ToReplicator::Commit { .. } => crash_point::reach("commit_received"),
             _ => {}
         }
+        let is_welcome = matches!(message.message, ToReplicator::Welcome { .. });
         self.core.handle_message(message);
+        if let Some(report) = self.scrubber.last_report().filter(|_| is_welcome) {
+            self.core.handle_scrubbed(report);
+        }
+    }
+
+    /// Tells what files must hold, at a moment when no commit record waits for its sync: every write that the records are about
+    /// is with the file writer, or in the files.
+    fn answer_scrubber(&mut self) {
+        if !self.effects.has_unsynced()
+            && let Some(question) = self.scrub_question.take()
+        {
+            // Whoever has asked may have begun anew.
+            let _ = question.reply.send(self.core.expected_files(&question.shelf.buckets()));
+        }
     }
 
     /// The data key is told once and kept: the manifest's MAC is made with it.
@@ -234,6 +260,7 @@ impl Runtime {
             self.checkpoints.appended(done.bytes);
             if done.bytes > 0 {
                 self.last_record = Instant::now();
+                self.scrubber.note_round();
                 self.unsynced_since.get_or_insert(self.last_record);
             }
             for (catch_up, removed) in done.to_install {
@@ -241,6 +268,9 @@ impl Runtime {
                 installed.map_err(ReplicatorError::Disk)?;
             }
             questions.extend(done.questions);
+            if done.scrub_now {
+                self.scrubber.begin_now();
+            }
             if let Some(reason) = done.stop {
                 return Err(ReplicatorError::Removed(reason));
             }

@@ -23,6 +23,12 @@ pub struct Flags {
     /// Where the other replicators reach this one, if not where it listens.
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
+    /// How many bytes of its own files it reads a second to look for damage; 0: only when asked to.
+    #[arg(long, value_name = "N")]
+    scrub_bytes_per_second: Option<u64>,
+    /// How long it waits before it reads them all again, in minutes.
+    #[arg(long, value_name = "N")]
+    scrub_pause_minutes: Option<u64>,
 }
 
 /// The settings of a replicator.
@@ -55,6 +61,11 @@ pub struct Settings {
     pub checkpoint_log_bytes: u64,
     /// A checkpoint is also saved after so long without a new record.
     pub checkpoint_idle_ms: u64,
+    /// The scrub reads so many bytes of files a second, and a tenth of it while rounds come; a file counts as 4 KiB at least.
+    /// 0: only when asked to. A thousand small files a second leave the disk and the processor to rounds.
+    pub scrub_bytes_per_second: u64,
+    /// So long after all files were read they are read again: rot is slow.
+    pub scrub_pause_minutes: u64,
     /// The link.
     #[serde(flatten)]
     pub link: LinkSettings,
@@ -92,6 +103,8 @@ impl Default for Settings {
             log_segment_bytes: 16 << 20,
             checkpoint_log_bytes: 64 << 20,
             checkpoint_idle_ms: 5_000,
+            scrub_bytes_per_second: 4 << 20,
+            scrub_pause_minutes: 60,
             link: LinkSettings::default(),
         }
     }

@@ -307,6 +307,8 @@ impl World {
                 self.answer_peer(index, request, answer);
                 Ok(())
             }
+            // Files are looked at by the oracle.
+            ReplicatorEffect::Scrub => Ok(()),
             ReplicatorEffect::Heal { .. } => {
                 let sentence = format!("{name} is asked to heal files, but no restore was started");
                 Err(Violation { rule: Rule::Contract, sentence })

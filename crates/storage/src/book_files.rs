@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 mod scan;
 
-pub use scan::ScanEntry;
+pub use scan::{Listing, ScanEntry};
 
 pub(crate) const BOOKS: &str = "books";
 
@@ -73,6 +73,18 @@ impl BookFilesError {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
         matches!(self, BookFilesError::Io { source, .. }
             if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+
+    /// Whether this says that the bytes cannot be had any more, and not merely that they could not be read now.
+    pub fn is_damage(&self) -> bool {
+        let damage = [Errno::IO, Errno::BADMSG, Errno::UCLEAN];
+        match self {
+            BookFilesError::NotAFile { .. } => true,
+            BookFilesError::Io { source, .. } => {
+                source.raw_os_error().is_some_and(|code| damage.iter().any(|errno| errno.raw_os_error() == code))
+            }
+            BookFilesError::Directory(_) => false,
+        }
     }
 }
 

@@ -275,7 +275,7 @@ mod tests {
         drop(DataDirectory::open(home.path(), "replicator").unwrap());
         let error = DataDirectory::open(home.path(), "coordinator").unwrap_err();
         assert!(matches!(error, DirectoryError::OtherKind { .. }), "{error}");
-        fs::write(home.path().join("format"), "concordance replicator data, format 2\n").unwrap();
+        fs::write(home.path().join("format"), "concordance replicator data, format 999\n").unwrap();
         let error = DataDirectory::open(home.path(), "replicator").unwrap_err();
         assert!(matches!(error, DirectoryError::OtherFormat { .. }), "{error}");
         fs::write(home.path().join("format"), "rust\n").unwrap();

@@ -182,6 +182,21 @@ export interface components {
       in_doubt_round?: string | null
       address?: string | null
       detail?: string | null
+      scrub?: components['schemas']['Scrub'] | null
+    }
+    /** The last full pass of a replicator over its own files. */
+    Scrub: {
+      started_at: string
+      finished_at: string | null
+      files: number
+      bytes: number
+      clean: number
+      damaged: number
+      stale: number
+      changing: number
+      unknown: number
+      extra: number
+      detail?: string | null
     }
     Cluster: {
       epoch: number

@@ -27,7 +27,7 @@ export type SortOrder = 'asc' | 'desc'
 /** One event of the stream `/api/v1/events`. */
 export interface ClusterEvent {
   id: string
-  /** `round`, `member`, `view`, `catch_up`, `restoration`, `import`, `catalogue` or `link`. */
+  /** `round`, `member`, `view`, `catch_up`, `restoration`, `scrub`, `import`, `catalogue` or `link`. */
   name: string
   at: string
   round: string | null

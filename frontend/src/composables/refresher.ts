@@ -15,6 +15,7 @@ export const SUBJECTS_BY_EVENT: Record<string, Subject[]> = {
   view: ['cluster'],
   catch_up: ['cluster'],
   restoration: ['restorations', 'replications'],
+  scrub: ['cluster'],
   import: ['imports'],
   catalogue: ['books', 'cluster', 'replications'],
   link: ['cluster'],

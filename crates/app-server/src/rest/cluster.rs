@@ -1,6 +1,7 @@
 //! The cluster: its members as the coordinator sees them, and this server.
 
 use super::App;
+use super::scrubs::{ScrubJson, scrub_json};
 use crate::clock;
 use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
@@ -70,6 +71,8 @@ struct MemberJson {
     catch_up: Option<CatchUpJson>,
     /// When it was last connected.
     last_seen: Option<String>,
+    /// The last scrub that looked at every file, without the files' names; null if there was none.
+    scrub: Option<ScrubJson>,
 }
 
 /// How far somebody is brought level.
@@ -184,6 +187,7 @@ fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
         },
         catch_up: member.catch_up.filter(|_| is_told).map(CatchUpJson::from),
         last_seen: member.last_seen_ms.map(clock::text),
+        scrub: member.scrub.last.as_ref().map(|report| scrub_json(report, false)),
     }
 }
 

@@ -18,6 +18,7 @@ mod replications;
 mod request;
 mod restorations;
 mod rounds;
+mod scrubs;
 mod write;
 
 use crate::error::ApiError;
@@ -161,6 +162,7 @@ fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replications::list, replications::create))
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))
+        .routes(routes!(scrubs::list, scrubs::create))
         .routes(routes!(cluster::load))
         .routes(routes!(members::add))
         .routes(routes!(members::change, members::remove))

@@ -110,6 +110,8 @@ pub(crate) enum Order {
     Restore { restoration: RestorationId, dry_run: bool },
     /// Change who is a member.
     ChangeMembers { change: MembershipChange },
+    /// Have every replicator read all of its files.
+    Scrub,
     /// For the lab.
     Lab { action: LabAction },
 }

@@ -169,6 +169,7 @@ impl CopyThread {
             CopyEvent::Order { order, reply } => self.question(Waiting::Done(reply), |request| match order {
                 Order::Restore { restoration, dry_run } => FromAppServer::Restore { request, restoration, dry_run },
                 Order::ChangeMembers { change } => FromAppServer::ChangeMembers { request, change },
+                Order::Scrub => FromAppServer::Scrub { request },
                 Order::Lab { action } => FromAppServer::Lab { request, action },
             }),
             CopyEvent::FollowEvents { follow } => {

@@ -43,6 +43,7 @@ pub(crate) struct Truth {
     pub(crate) file_answers: Vec<HolderAnswer>,
     pub(crate) fetched: usize,
     pub(crate) why_not: Option<String>,
+    pub(crate) scrub: protocol::ScrubStatus,
     pub(crate) commits_during_fetch: Vec<(BookPath, Option<Vec<u8>>)>,
     pub(crate) streams_events: bool,
     pub(crate) lab: bool,
@@ -76,6 +77,7 @@ impl FakeCoordinator {
             file_answers: Vec::new(),
             fetched: 0,
             why_not: None,
+            scrub: protocol::ScrubStatus::default(),
             commits_during_fetch: Vec::new(),
             streams_events: false,
             lab: true,
@@ -229,6 +231,11 @@ impl Truth {
                     report.id = restoration;
                     report.dry_run = dry_run;
                 }
+                self.say(ToAppServer::Done { request, refused });
+            }
+            FromAppServer::Scrub { request } => {
+                self.orders.push("scrub".to_owned());
+                let refused = self.refuses_orders.clone();
                 self.say(ToAppServer::Done { request, refused });
             }
             FromAppServer::ChangeMembers { request, change } => {
@@ -413,6 +420,7 @@ impl Truth {
             detail: None,
             catch_up: None,
             last_seen_ms: None,
+            scrub: self.scrub.clone(),
         };
         ClusterStatus {
             epoch: self.epoch,

@@ -13,5 +13,6 @@ mod outcomes;
 mod replications;
 mod reports;
 mod restorations;
+mod scrubs;
 mod server;
 mod working_copy;

@@ -283,6 +283,7 @@ impl Oracle {
             ToReplicator::Committed(round) => self.tells_what_is_decided(round),
             ToReplicator::Welcome { view, .. } => self.welcomes_in_view(*view),
             ToReplicator::Files(_)
+            | ToReplicator::Scrub
             | ToReplicator::VoteAbortNext { .. }
             | ToReplicator::Removed { .. }
             | ToReplicator::Recovery(_)

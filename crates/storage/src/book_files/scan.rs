@@ -36,7 +36,42 @@ pub enum ScanEntry {
     },
 }
 
+/// The names in one folder of books, without hidden ones.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Books' files, or what stands in their places.
+    pub books: Vec<BookPath>,
+    /// Names that are no book's path, relative to the data directory (`books/…`).
+    pub foreign: Vec<PathBuf>,
+}
+
 impl BookFiles {
+    /// The names in the folder of the books whose ids end with this byte, in no order. Nothing is read.
+    pub fn list(&self, fan_out: u8) -> Result<Listing, BookFilesError> {
+        let folder_name = format!("{fan_out:02x}");
+        let place = Path::new(BOOKS).join(&folder_name);
+        let at = |source| BookFilesError::new(&place.to_string_lossy(), source);
+        let books = open_folder(self.data.directory(), BOOKS, false).map_err(at)?;
+        let folder = books.map(|books| open_folder(&books, folder_name.as_str(), false)).transpose().map_err(at)?;
+        let Some(folder) = folder.flatten() else { return Ok(Listing::default()) };
+        let mut listing = Listing::default();
+        for name in names(&folder).map_err(at)? {
+            match book_at(&place.join(&name)) {
+                Some(path) => listing.books.push(path),
+                None => listing.foreign.push(place.join(name)),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The names directly in `books/` that are no folder of books, relative to the data directory.
+    pub fn list_foreign(&self) -> Result<Vec<PathBuf>, BookFilesError> {
+        let at = |source| BookFilesError::new(BOOKS, source);
+        let Some(books) = open_folder(self.data.directory(), BOOKS, false).map_err(at)? else { return Ok(Vec::new()) };
+        let names = names(&books).map_err(at)?.into_iter();
+        Ok(names.filter(|name| fan_out(&books, name).is_none()).map(|name| Path::new(BOOKS).join(name)).collect())
+    }
+
     /// Reads and hashes every file below `books/` on that many threads (at least one) and calls `on_entry`, in no
     /// order, until it answers `Break`. Names that begin with a dot are passed over.
     ///
@@ -112,8 +147,7 @@ impl Scan<'_> {
         let Some(folder) = open_folder(self.books, fan_out, false)? else { return Ok(()) };
         for name in names(&folder)? {
             let place = Path::new(BOOKS).join(fan_out).join(&name);
-            let path = place.to_str().and_then(|text| BookPath::parse(text).ok());
-            let entry = match (path, name.to_str()) {
+            let entry = match (book_at(&place), name.to_str()) {
                 (Some(path), Some(name)) => match read_book(&folder, name) {
                     Ok(Some(digest)) => ScanEntry::Book { path, digest },
                     Ok(None) => continue,
@@ -133,6 +167,11 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// The book whose file belongs here.
+fn book_at(place: &Path) -> Option<BookPath> {
+    place.to_str().and_then(|text| BookPath::parse(text).ok())
 }
 
 fn read_book(folder: &OwnedFd, name: &str) -> io::Result<Option<FileDigest>> {

@@ -174,6 +174,28 @@ fn a_scan_finds_every_file_once_and_names_what_is_no_book() {
         let expected = [&misplaced, "books/00/notes.txt", "books/00ff", "books/README", "books/zz"];
         assert_eq!(foreign, expected.map(PathBuf::from));
     }
+
+    // The same, folder by folder, without reading.
+    let mut listed = Listing { books: Vec::new(), foreign: files.list_foreign().unwrap() };
+    for fan_out in 0..=u8::MAX {
+        let Listing { books, foreign } = files.list(fan_out).unwrap();
+        listed.books.extend(books);
+        listed.foreign.extend(foreign);
+    }
+    let (found, unreadable, foreign) = scan(&files, 1);
+    let mut books: Vec<_> = found.into_keys().chain(unreadable).collect();
+    for names in [&mut books, &mut listed.books] {
+        names.sort();
+    }
+    listed.foreign.sort();
+    assert_eq!(listed, Listing { books, foreign });
+}
+
+#[test]
+fn only_errors_that_the_bytes_are_gone_are_damage() {
+    let is_damage = |errno: Errno| BookFilesError::new("books/x", errno.into()).is_damage();
+    assert!([Errno::IO, Errno::BADMSG, Errno::LOOP, Errno::ISDIR].into_iter().all(is_damage));
+    assert!(![Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS].into_iter().any(is_damage));
 }
 
 #[test]

@@ -219,6 +219,7 @@ impl Coordinator {
             ToCoordinator::Recovery(_) => {}
             ToCoordinator::CatchUp(message) => self.handle_learner(session, message),
             ToCoordinator::Files(answer) => self.handle_files(session, answer),
+            ToCoordinator::Scrubbed(report) => self.handle_scrubbed(member, report),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::attendance::Attendance;
 use super::effect::SessionId;
+use super::scrubs::MemberScrub;
 use crate::Now;
 use protocol::{MemberId, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, Version, View};
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub(super) struct MemberMemory {
     pub last_seen_unix_ms: Option<u64>,
     pub detail: Option<String>,
     pub attendance: Attendance,
+    pub scrub: MemberScrub,
 }
 
 /// All connections of replicators.
@@ -136,6 +138,7 @@ impl Members {
             memory.version = link.version;
             memory.detail = Some(reason);
             memory.last_seen_unix_ms = Some(now.unix_ms);
+            memory.scrub.status.running = None;
         }
     }
 
@@ -163,6 +166,15 @@ impl Members {
 
     pub(super) fn attendance_mut(&mut self, member: &MemberId) -> &mut Attendance {
         &mut self.memories.entry(member.clone()).or_default().attendance
+    }
+
+    pub(super) fn scrub_mut(&mut self, member: &MemberId) -> &mut MemberScrub {
+        &mut self.memories.entry(member.clone()).or_default().scrub
+    }
+
+    /// What scrubs of each member's files have found.
+    pub(super) fn scrubs(&self) -> impl Iterator<Item = (&MemberId, &MemberScrub)> {
+        self.memories.iter().map(|(id, memory)| (id, &memory.scrub))
     }
 
     /// The member is no longer in doubt.

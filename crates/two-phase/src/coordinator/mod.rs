@@ -19,6 +19,7 @@
 //! | `requests` | what app-servers ask for |
 //! | `catch_ups` | leading learners, reading files from sources |
 //! | `restorations` | running restores (`crate::restoration`) |
+//! | `scrubs` | what replicators find wrong with their own files, and whether that starts a restore |
 //! | `state`, `record`, `decision`, `answers` | what the log says |
 
 mod answers;
@@ -37,6 +38,7 @@ mod requests;
 mod restorations;
 mod round;
 mod rounds;
+mod scrubs;
 mod settings;
 mod state;
 mod status;
@@ -133,6 +135,8 @@ pub struct Coordinator {
     catch_ups: CatchUps,
     restoration: Option<Restoration>,
     next_restoration_request: RequestId,
+    /// When the last restore began that a scrub led to, in milliseconds of the monotonic clock.
+    last_scrub_restore_ms: Option<u64>,
     effects: Vec<CoordinatorEffect>,
     now: Now,
 }
@@ -171,6 +175,7 @@ impl Coordinator {
             catch_ups: CatchUps::in_epoch(epoch),
             restoration: None,
             next_restoration_request: RequestId((epoch.0 << 40) + RESTORATION_REQUESTS),
+            last_scrub_restore_ms: None,
             effects: Vec::new(),
             now,
         };
@@ -233,8 +238,9 @@ impl Coordinator {
         let restoration = self.restoration.as_ref().and_then(Restoration::next_deadline_ms);
         let membership = self.membership.as_ref().map(AskedFor::deadline_ms);
         let in_sync = self.next_in_sync_timer_ms();
+        let (scrubs, survey) = (self.next_scrub_timer_ms(), self.survey_ends_ms());
         let timers =
-            [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync, self.survey_ends_ms()];
+            [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync, scrubs, survey];
         timers.into_iter().flatten().chain(pauses).min()
     }
 
@@ -311,6 +317,7 @@ impl Coordinator {
         self.give_up_late_reads();
         self.begin_paced_reads();
         self.hurry_restoration();
+        self.restore_what_scrubs_found();
         self.refuse_those_who_waited_too_long();
         self.state.expire_answers(now.monotonic_ms, self.settings.answer_retention_ms);
         self.start_round();

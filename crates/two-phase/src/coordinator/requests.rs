@@ -86,6 +86,7 @@ impl Coordinator {
                 }
             }
             FromAppServer::ChangeMembers { request, change } => self.ask_to_change_members(session, request, change),
+            FromAppServer::Scrub { request } => self.scrub_now(session, request),
             FromAppServer::Lab { request, action } => {
                 let refused = self.lab(action);
                 self.tell(session, ToAppServer::Done { request, refused });

@@ -22,28 +22,37 @@ impl Coordinator {
         id: RestorationId,
         dry_run: bool,
     ) {
-        let refused = match (&self.restoration, &self.mandate) {
-            (Some(running), _) => Some(format!("restore {} is still running; wait until it is done", running.id())),
-            (None, Mandate::Open) => None,
-            (None, _) => Some(self.why_no_round().unwrap_or_default()),
-        };
+        let refused = self.why_no_restoration();
         let starts = refused.is_none();
         self.tell(session, ToAppServer::Done { request, refused });
         if starts {
-            let registered: Vec<_> = self.state.view.voters().map(|member| member.id.clone()).collect();
-            let (holders, not_compared) = self.holders();
-            let (restoration, asks) = Restoration::start(
-                id,
-                dry_run,
-                registered,
-                holders,
-                not_compared,
-                self.next_restoration_request,
-                &self.known(),
-            );
-            self.happened(ClusterEvent::RestorationStarted { restoration: id, dry_run });
-            self.go_on_with(restoration, asks, Phase::Scanning);
+            self.begin_restoration(id, dry_run);
         }
+    }
+
+    /// Why none can be started now; none if one can.
+    pub(super) fn why_no_restoration(&self) -> Option<String> {
+        match (&self.restoration, &self.mandate) {
+            (Some(running), _) => Some(format!("restore {} is still running; wait until it is done", running.id())),
+            (None, Mandate::Open) => None,
+            (None, _) => Some(self.why_no_round().unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn begin_restoration(&mut self, id: RestorationId, dry_run: bool) {
+        let registered: Vec<_> = self.state.view.voters().map(|member| member.id.clone()).collect();
+        let (holders, not_compared) = self.holders();
+        let (restoration, asks) = Restoration::start(
+            id,
+            dry_run,
+            registered,
+            holders,
+            not_compared,
+            self.next_restoration_request,
+            &self.known(),
+        );
+        self.happened(ClusterEvent::RestorationStarted { restoration: id, dry_run });
+        self.go_on_with(restoration, asks, Phase::Scanning);
     }
 
     /// Everybody whose copy can be compared, and why the others' cannot.
@@ -95,6 +104,9 @@ impl Coordinator {
         if restoration.is_done() {
             let report = restoration.report(&self.known());
             self.happened(ClusterEvent::RestorationEnded { restoration: id, detail: outcome(&report) });
+            if !report.dry_run {
+                self.scrub_what_was_restored();
+            }
             self.effects.push(CoordinatorEffect::KeepReport(Box::new(report)));
         } else {
             if progress.phase != before {

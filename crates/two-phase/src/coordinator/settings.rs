@@ -19,6 +19,8 @@ pub struct CoordinatorSettings {
     pub holder_timeout_ms: u64,
     /// How many bytes of files a second those who are brought level are sent, all together.
     pub catch_up_bytes_per_second: u64,
+    /// Whether a restore is started when a scrub finds something to put right.
+    pub scrub_heals: bool,
     /// How long the answers of changes are kept, in milliseconds.
     pub answer_retention_ms: u64,
     /// Most changes in one round.
@@ -43,6 +45,7 @@ impl Default for CoordinatorSettings {
             pause_after_refusal_ms: 500,
             holder_timeout_ms: 60_000,
             catch_up_bytes_per_second: 64 * 1024 * 1024,
+            scrub_heals: false,
             answer_retention_ms: 24 * 60 * 60 * 1_000,
             round_changes_max: 1_024,
             round_bytes_max: 2 * 1024 * 1024,

@@ -78,6 +78,8 @@ pub enum ReplicatorEffect {
     },
     /// Answer a question about what is on disk.
     Inspect(HolderRequest),
+    /// Read all files and compare them, in the background, from the beginning.
+    Scrub,
     /// Put files right whose record is still the one that the repair names.
     Heal {
         /// Pairs the answer.

@@ -21,6 +21,7 @@ mod outcomes;
 mod peers;
 mod record;
 mod recovery;
+mod scrubbing;
 mod state;
 mod voting;
 
@@ -29,6 +30,7 @@ pub use outcomes::{Ended, RecentOutcomes};
 pub use peers::{PeerPacing, PeerRequest};
 pub use record::ReplicatorRecord;
 use recovery::RecentDecisions;
+pub use scrubbing::ExpectedFiles;
 pub use state::{CommittedFiles, ReplicatorHeader, ReplicatorState};
 pub use voting::Capacity;
 
@@ -334,6 +336,7 @@ impl Replicator {
                 self.heal(request, repairs, foreign)
             }
             ToReplicator::Files(request) => self.effects.push(ReplicatorEffect::Inspect(request)),
+            ToReplicator::Scrub => self.effects.push(ReplicatorEffect::Scrub),
             ToReplicator::VoteAbortNext { reason } => self.vote_abort_next = Some(reason),
             ToReplicator::View(view) => {
                 self.append(ReplicatorRecord::ViewLearned(view), SyncWhen::Now, Then::Nothing);

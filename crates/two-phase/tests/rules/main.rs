@@ -34,6 +34,7 @@ mod order;
 mod restoration;
 mod restoration_faults;
 mod safe_trim;
+mod scrub;
 mod validity;
 mod view_durable;
 mod votes;

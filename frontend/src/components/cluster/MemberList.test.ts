@@ -39,6 +39,27 @@ describe('the list of replicators', () => {
     expect(textOf({})).toContain('2 behind')
   })
 
+  it('says what the last scrub found, and never calls clean what could not be compared', () => {
+    const pass = {
+      started_at: '2026-11-20T10:00:00.000Z',
+      finished_at: '2026-11-20T10:02:00.000Z',
+      files: 30,
+      bytes: 9000,
+      clean: 30,
+      damaged: 0,
+      stale: 0,
+      changing: 0,
+      unknown: 0,
+      extra: 0,
+    }
+    const told = (found: Partial<typeof pass>) =>
+      textOf({ members: [{ ...member, scrub: { ...pass, ...found } }] })
+    expect(told({})).toContain('All 30 files read')
+    expect(told({ clean: 29, unknown: 1 })).toContain('1 could not be compared')
+    expect(told({ clean: 27, damaged: 1, stale: 1, unknown: 1 })).toContain('2 damaged')
+    expect(textOf({})).not.toContain('read at')
+  })
+
   it('says that it shows the last known state while the coordinator cannot be reached', () => {
     expect(textOf({ coordinator: { connected: false } })).toContain('As last known')
     expect(textOf({})).not.toContain('As last known')

@@ -24,7 +24,7 @@ pub(crate) struct CoordinatorNode {
     pub(crate) log: SimulatedLog<CoordinatorRecord>,
     pub(crate) fuse: Option<Fuse>,
     /// An old copy of the log, and the version that it ends at.
-    pub(crate) old_copy: Option<(protocol::Version, SimulatedLog<CoordinatorRecord>)>,
+    pub(crate) old_copy: Option<(protocol::Version, Vec<usize>, SimulatedLog<CoordinatorRecord>)>,
     /// The newest log, while the process runs on the old copy.
     pub(crate) newest: Option<SimulatedLog<CoordinatorRecord>>,
     pub(crate) unix_offset_ms: u64,

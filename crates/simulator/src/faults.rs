@@ -51,7 +51,8 @@ impl World {
             }
             48..70 => self.break_some_connection(),
             70..76 => self.isolate_some_node(),
-            76..79 => self.lose_disk(),
+            76..78 => self.lose_disk(),
+            78 => self.change_some_member(),
             79 => self.lose_copy(),
             80..83 => self.rot_record(),
             83..87 => self.fill_disk(),
@@ -61,7 +62,8 @@ impl World {
                 Ok(())
             }
             90..92 => self.crash_all(),
-            92..96 => {
+            92..94 => self.change_some_member(),
+            94..97 => {
                 self.keep_copy();
                 Ok(())
             }
@@ -112,12 +114,15 @@ impl World {
     /// Whether one more replicator may lose its memory: they must stay a minority. While the coordinator runs on an old copy of
     /// its log none may: those who know more are all that can tell.
     fn may_lose(&self, index: usize) -> bool {
-        if self.coordinator.newest.is_some() {
+        if self.coordinator.newest.is_some() || self.agenda.now_us() < self.members_settle_at_us {
             return false;
         }
-        let majority = self.replicators.len() / 2 + 1;
-        let others = self.replicators.len() - self.oracle.lost() - usize::from(!self.oracle.has_lost(index));
-        others >= majority
+        let voters = self.oracle.voters();
+        if !voters.contains(&index) {
+            return true;
+        }
+        let others = voters.iter().filter(|voter| **voter != index && !self.oracle.has_lost(**voter)).count();
+        others > voters.len() / 2
     }
 
     /// A replicator stops, and its disk is replaced by an empty one, or one on which only the files are left.
@@ -197,21 +202,24 @@ impl World {
 
     fn keep_copy(&mut self) {
         if self.coordinator.newest.is_none() {
-            self.coordinator.old_copy = Some((self.oracle.version(), self.coordinator.log.synced_copy()));
+            let copy = (self.oracle.version(), self.oracle.voters(), self.coordinator.log.synced_copy());
+            self.coordinator.old_copy = Some(copy);
         }
     }
 
     /// Starts the coordinator on an old copy, if so many replicators know more that every majority has one who does.
     fn run_on_old_copy(&mut self) -> Held {
-        let Some((version, _)) = self.coordinator.old_copy.as_ref() else { return Ok(()) };
+        let Some((version, voters, _)) = self.coordinator.old_copy.as_ref() else { return Ok(()) };
         let next: Version = version.next();
-        let who_know = self.oracle.holders_of(next);
-        let majority = self.replicators.len() / 2 + 1;
-        if self.coordinator.newest.is_some() || who_know <= self.replicators.len() - majority {
+        let who_know = self.oracle.holders_of(next, voters);
+        let majority = voters.len() / 2 + 1;
+        // Where other members vote by now, those who do not any more cannot know.
+        let others_vote = *voters != self.oracle.voters();
+        if self.coordinator.newest.is_some() || others_vote || who_know <= voters.len() - majority {
             return Ok(());
         }
         self.crash(Node::Coordinator)?;
-        let Some((_, mut copy)) = self.coordinator.old_copy.take() else { return Ok(()) };
+        let Some((_, _, mut copy)) = self.coordinator.old_copy.take() else { return Ok(()) };
         if self.planted == Some(PlantedBug::CopiesTooLate) {
             copy = self.coordinator.log.clone();
         }

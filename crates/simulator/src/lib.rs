@@ -27,6 +27,7 @@ mod coordinator_driver;
 mod faults;
 mod figures;
 mod file_work;
+mod membership;
 mod network;
 mod oracle;
 mod peers;

@@ -21,6 +21,8 @@ use two_phase::{LogSequence, SyncWhen, read_checkpoint};
 /// A replicator: what its disk holds, and its process while it runs.
 pub(crate) struct ReplicatorNode {
     pub(crate) name: MemberId,
+    /// It was told that it is no longer a member, and is not started again.
+    pub(crate) removed: bool,
     pub(crate) boot: u64,
     pub(crate) core: Option<Replicator>,
     pub(crate) session: Option<SessionId>,
@@ -42,6 +44,7 @@ impl ReplicatorNode {
     pub(crate) fn new(name: MemberId) -> Self {
         Self {
             name,
+            removed: false,
             boot: 0,
             core: None,
             session: None,
@@ -264,9 +267,9 @@ impl World {
                 self.append_to_replicator(index, sequence, record)
             }
             ReplicatorEffect::Send(message) => self.replicator_says(index, message),
-            ReplicatorEffect::Stop { reason } => {
-                let sentence = format!("{name} is told to stop, though nobody was removed: {reason}");
-                Err(Violation { rule: Rule::Contract, sentence })
+            ReplicatorEffect::Stop { .. } => {
+                self.oracle.is_no_member(&name)?;
+                self.send_away(index)
             }
             ReplicatorEffect::WriteFiles { version, files } => {
                 self.note(&[34, index as u64, version.0], || format!("{name}: files of version {version}"));

@@ -2,6 +2,7 @@
 
 use crate::agenda::{Event, Node};
 use crate::faults::Phase;
+use crate::replicator_driver::ReplicatorNode;
 use crate::violation::{Held, Rule, Violation, ensure};
 use crate::world::World;
 use protocol::{MemberState, Standing};
@@ -68,7 +69,8 @@ impl World {
         if let Some(member) = outside {
             return Some(format!("{} is not in sync: {}", member.id, member.detail.unwrap_or_default()));
         }
-        for replicator in &self.replicators {
+        let is_member = |replicator: &&ReplicatorNode| self.oracle.role(&replicator.name).is_some();
+        for replicator in self.replicators.iter().filter(is_member) {
             let Some(core) = &replicator.core else { return Some(format!("{} is down", replicator.name)) };
             let state = core.state();
             if let Some(prepared) = &state.prepared {
@@ -94,6 +96,9 @@ impl World {
     /// Everything is at rest: compares every copy with what was committed.
     fn end(&mut self) -> Held {
         for index in 0..self.replicators.len() {
+            if self.oracle.role(&self.replicators[index].name).is_none() {
+                continue;
+            }
             self.replicators[index].flush();
             let replicator = &self.replicators[index];
             self.oracle.files_are_as_committed(replicator.name.as_str(), &replicator.files)?;

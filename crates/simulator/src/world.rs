@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) planted: Option<PlantedBug>,
     /// When the present phase ends.
     pub(crate) phase_ends_us: u64,
+    /// Until then a change of members may still be made.
+    pub(crate) members_settle_at_us: u64,
     next_id: u128,
 }
 
@@ -70,6 +72,7 @@ impl World {
             figures: Figures::default(),
             network: Network::default(),
             phase_ends_us: 0,
+            members_settle_at_us: 0,
             next_id: 0,
             scenario,
             random,
@@ -180,6 +183,7 @@ impl World {
         }
         match node {
             Node::Coordinator => self.start_coordinator()?,
+            Node::Replicator(index) if self.replicators[index].removed => {}
             Node::Replicator(index) => self.start_replicator(index)?,
             Node::AppServer(index) => self.start_app_server(index)?,
         }

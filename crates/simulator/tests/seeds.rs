@@ -4,12 +4,12 @@ use simulator::{TraceMode, run, run_all};
 use std::ops::Range;
 
 /// The seeds that every change must pass.
-const SEEDS: Range<u64> = 0..500;
+const SEEDS: Range<u64> = 0..1_000;
 /// Seeds that are run twice.
 const SEEDS_TWICE: Range<u64> = 0..50;
 
 #[test]
-fn five_hundred_seeds_hold_every_rule() {
+fn a_thousand_seeds_hold_every_rule() {
     let figures = run_all(SEEDS, 2, &|_| {}).unwrap_or_else(|failure| panic!("{failure}"));
     let seeds = figures.of("seed");
     assert_eq!(seeds, SEEDS.end - SEEDS.start);
@@ -23,6 +23,10 @@ fn five_hundred_seeds_hold_every_rule() {
         "answer of a peer: committed",
         "answer of a peer: refused",
         "round ended by the word of a peer",
+        "member asked to be added",
+        "member asked to be promoted",
+        "member asked to be demoted",
+        "member sent away",
         "catch-up installed by a replicator",
         "catch-up installed by an app-server",
         "old change sent again",

@@ -48,9 +48,11 @@ impl Oracle {
     }
 
     pub(super) fn prepares_in_an_open_epoch(&self, prepare: &Prepare, coordinator: CoordinatorId) -> Held {
-        let accepted = self.accepted.get(&(prepare.epoch(), coordinator)).map_or(0, |members| members.len());
-        ensure(accepted > self.names.len() / 2, Rule::EpochFence, || {
-            format!("round {} begins when only {accepted} members have accepted its epoch", prepare.round)
+        let accepted = self.accepted.get(&(prepare.epoch(), coordinator));
+        let has = |index: &usize| accepted.is_some_and(|members| members.contains(index));
+        let count = self.voters().iter().filter(|index| has(index)).count();
+        ensure(count > self.voters().len() / 2, Rule::EpochFence, || {
+            format!("round {} begins when only {count} voters have accepted its epoch", prepare.round)
         })
     }
 

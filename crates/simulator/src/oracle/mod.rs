@@ -25,8 +25,8 @@ use crate::violation::{Held, Rule, ensure};
 use catalogue::BookPath;
 use honest_answer::Requests;
 use protocol::{
-    ChangeId, CoordinatorId, Digest, Epoch, FromCoordinator, MemberId, Outcome, Prepare, RoundId, SetDigest, Standing,
-    ToAppServer, ToCoordinator, ToReplicator, Version, View, ViewNumber,
+    ChangeId, CoordinatorId, Digest, Epoch, FromCoordinator, MemberId, MemberRole, Outcome, Prepare, RoundId,
+    SetDigest, Standing, ToAppServer, ToCoordinator, ToReplicator, Version, View, ViewNumber,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use two_phase::Manifest;
@@ -135,20 +135,36 @@ impl Oracle {
         &self.manifest
     }
 
-    /// How many replicators hold this version durably.
-    pub(crate) fn holders_of(&self, version: Version) -> usize {
-        self.disks.iter().filter(|disk| !disk.lost && disk.state.version >= version).count()
+    /// How many of these replicators hold this version durably.
+    pub(crate) fn holders_of(&self, version: Version, among: &[usize]) -> usize {
+        let holds = |index: &&usize| !self.disks[**index].lost && self.disks[**index].state.version >= version;
+        among.iter().filter(holds).count()
+    }
+
+    /// Those who vote, by the newest view.
+    pub(crate) fn voters(&self) -> Vec<usize> {
+        let is_voter = |index: &usize| self.role(&self.names[*index]) == Some(MemberRole::Voter);
+        (0..self.names.len()).filter(is_voter).collect()
+    }
+
+    /// What a member is there for, by the newest view; none if it is none.
+    pub(crate) fn role(&self, member: &MemberId) -> Option<MemberRole> {
+        let (_, view) = self.views.last_key_value()?;
+        view.member(member).map(|member| member.role)
+    }
+
+    /// A replicator believes that it is no longer a member.
+    ///
+    /// # Errors
+    /// If it is one.
+    pub(crate) fn is_no_member(&self, member: &MemberId) -> Held {
+        ensure(self.role(member).is_none(), Rule::ViewDurable, || format!("{member} is told to stop, and is a member"))
     }
 
     /// Whether this replicator has no memory: it has lost it and not caught up since, or never had one.
     pub(crate) fn has_lost(&self, index: usize) -> bool {
         let disk = &self.disks[index];
         disk.lost || (disk.state.standing == Standing::Lost && self.version() > Version::ZERO)
-    }
-
-    /// How many replicators have no memory.
-    pub(crate) fn lost(&self) -> usize {
-        (0..self.disks.len()).filter(|index| self.has_lost(*index)).count()
     }
 
     // What becomes durable.

@@ -2,7 +2,7 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::RoundId;
+use protocol::{MemberId, RoundId};
 use two_phase::coordinator::{CoordinatorState, Decision, Verdict};
 
 impl Oracle {
@@ -25,8 +25,15 @@ impl Oracle {
         Ok(())
     }
 
+    fn memory_counts(&self, member: &MemberId) -> bool {
+        let (_, view) = self.views.last_key_value().expect("there is a first view");
+        view.member(member).is_some_and(|member| member.incarnation.is_some())
+    }
+
     fn nobody_asks(&self, round: RoundId, decision: &Decision) -> Held {
-        for member in &decision.participants {
+        // Who is no member any more, or was let in anew, catches up instead of asking.
+        let still_asks = |member: &&MemberId| self.memory_counts(member);
+        for member in decision.participants.iter().filter(still_asks) {
             let Some(index) = self.names.iter().position(|name| name == member) else { continue };
             let disk = &self.disks[index];
             ensure(disk.state.version >= decision.version || disk.lost, Rule::SafeTrim, || {

@@ -164,6 +164,7 @@ impl Coordinator {
                 (link.hello.standing, link.evidence) = (protocol::Standing::Trusted, true);
             }
             self.settle(&member);
+            self.forget_acknowledged();
             self.start_round();
         }
     }

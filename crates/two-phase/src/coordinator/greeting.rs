@@ -10,8 +10,8 @@ use super::members::{MemberLink, Place};
 use super::round::Stage;
 use super::{Coordinator, Mandate, Party, SessionId, Verdict};
 use protocol::{
-    ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberState, PROTOCOL_VERSION, PreparedRound,
-    ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
+    ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberRole, MemberState, PROTOCOL_VERSION,
+    PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
 };
 
 impl Coordinator {
@@ -272,12 +272,19 @@ impl Coordinator {
         let is_current = holds == (self.state.version, self.state.manifest.root()) && !lost;
         if let Some(prepared) = link.prepared {
             self.settle_in_doubt(member, session, prepared);
+        } else if self.mandate == Mandate::Open && is_current && self.observes(member) && !link.evidence {
+            // Nobody waits for it, so that it is told at once that its memory is right.
+            self.confirm(member);
         } else if self.mandate == Mandate::Open && is_current {
             // It is told of every round from now on, and let in between two of them.
             self.set_place(member, Place::Following);
         } else if self.mandate == Mandate::Open {
             self.lead_member(member);
         }
+    }
+
+    pub(super) fn observes(&self, member: &MemberId) -> bool {
+        self.state.view.member(member).is_some_and(|one| one.role == MemberRole::Observer)
     }
 
     /// Whoever holds another view is told the one in force.
@@ -317,7 +324,9 @@ impl Coordinator {
     }
 
     fn handle_acknowledge(&mut self, member: &MemberId, settled: RoundId, version: Version, root: SetDigest) {
-        let is_current = (version, root) == (self.state.version, self.state.manifest.root());
+        // Rounds do not wait for an observer: what it confirms may be behind already.
+        let is_current = (version, root) == (self.state.version, self.state.manifest.root())
+            || (self.observes(member) && self.state.root_of(version) == Some(root));
         let Some(link) = self.members.link_mut(member) else { return };
         (link.version, link.root) = (version, root);
         if link.prepared.is_some_and(|prepared| prepared.round <= settled) {

@@ -147,7 +147,7 @@ impl Coordinator {
 
     /// Voters that hold all but the newest rounds are told that they hold the committed state, and are waited for.
     fn let_in(&mut self) -> bool {
-        let is_voter = |id: &MemberId| self.state.view.member(id).is_some_and(|one| one.role != MemberRole::Observer);
+        let is_voter = |id: &MemberId| !self.observes(id);
         let may_come = |id: &MemberId| self.members.attendance(id).may_return_from_ms() <= self.now.monotonic_ms;
         let trails = |version: Version| self.state.version.0.saturating_sub(version.0) <= JOIN_LAG_MAX;
         let follows =
@@ -157,11 +157,11 @@ impl Coordinator {
         for member in next {
             self.confirm(&member);
         }
-        self.members.links().any(|(_, link)| matches!(link.place, Place::Confirming { .. }))
+        self.members.links().any(|(id, link)| matches!(link.place, Place::Confirming { .. }) && !self.observes(id))
     }
 
     /// Tells a member that it holds the committed state, as it was told of every round.
-    fn confirm(&mut self, member: &MemberId) {
+    pub(super) fn confirm(&mut self, member: &MemberId) {
         let deadline_ms = self.now.monotonic_ms + self.settings.vote_timeout_ms;
         let (version, root) = (self.state.version, self.state.manifest.root());
         if let Some(link) = self.members.link_mut(member) {

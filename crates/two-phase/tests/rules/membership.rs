@@ -210,6 +210,27 @@ fn observer_follows_every_round_and_has_no_vote() {
 }
 
 #[test]
+fn observer_with_a_torn_tail_is_confirmed_though_rounds_go_on() {
+    let mut cluster = Cluster::level_in_sync(3);
+    change(&mut cluster, MembershipChange::Add { member: member(4), observer: true });
+    comes_in(&mut cluster, 4);
+    cluster.disconnect(4);
+    let torn = ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello(4) };
+    let (version, root) = (torn.version, torn.root);
+    cluster.connect(4, torn);
+    assert_eq!(said(&cluster.accept_epoch(4)), [&ToReplicator::Confirm { version, root }]);
+    let prepare = prepares(&cluster.submit(1, vec![put("a", 1, "Emma")])).remove(0);
+    for number in 1..=3 {
+        cluster.vote(number, prepare.round, Vote::Commit);
+    }
+    cluster.durable();
+    cluster.replicator_says(4, ToCoordinator::Acknowledge { settled: prepare.round, version, root });
+    cluster.after_ms(10_000);
+    let status = cluster.core.status().members.remove(3);
+    assert_eq!(status.state, protocol::MemberState::InSync, "{status:?}");
+}
+
+#[test]
 fn observer_that_is_promoted_votes_and_a_voter_that_is_demoted_does_not() {
     let mut cluster = Cluster::level_in_sync(3);
     change(&mut cluster, MembershipChange::Add { member: member(4), observer: true });

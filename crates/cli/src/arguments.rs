@@ -111,7 +111,7 @@ pub(crate) enum MemberCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArguments {
-    /// How many replicators; a data directory stays with its number.
+    /// How many replicators; those that a cluster does not have yet are added to it. Others that it has run, too.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) replicators: u16,
     /// How many app-servers; each has a page of its own.
@@ -129,6 +129,9 @@ pub(crate) struct UpArguments {
     /// Leave a service that died as it is, instead of starting it again.
     #[arg(long)]
     pub(crate) no_restart: bool,
+    /// Replace a replicator that has been down for so long (30 seconds, if no number is given) by a new one.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub(crate) replace_dead: Option<u64>,
     /// Start with no books, instead of the sample catalogue.
     #[arg(long)]
     pub(crate) empty: bool,

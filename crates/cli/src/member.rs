@@ -7,7 +7,7 @@ use crate::CommandError;
 use crate::arguments::MemberCommand;
 use crate::client::{Client, ClientError};
 use crate::exit::Exit;
-use crate::output::{self, Output};
+use crate::output::Output;
 
 pub(crate) async fn run(client: &Client, output: &Output, command: &MemberCommand) -> Result<Exit, CommandError> {
     let (request, done) = match command {
@@ -31,8 +31,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &MemberComman
         }
     };
     let answer = client.send(request).await?;
-    output.answer(&answer.body, String::new);
-    output::say(&done);
+    output.answer(&answer.body, || done);
     Ok(Exit::Success)
 }
 

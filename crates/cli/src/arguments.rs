@@ -111,9 +111,10 @@ pub(crate) enum MemberCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArguments {
-    /// How many replicators; those that a cluster does not have yet are added to it. Others that it has run, too.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=64))]
-    pub(crate) replicators: u16,
+    /// How many replicators: 3 for a new cluster, if this is left out. One that is there runs those that it has, and
+    /// is given more up to replicator-N.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) replicators: Option<u16>,
     /// How many app-servers; each has a page of its own.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = app_servers)]
     pub(crate) app_servers: u16,

@@ -21,6 +21,8 @@ const REPLICATOR_PORT_OFFSET: u16 = 20;
 
 /// A local cluster never runs more replicators than this, as each has a port of its own.
 const REPLICATORS_MAX: u16 = 64;
+/// How many a new cluster gets if nobody says.
+const REPLICATORS_DEFAULT: u16 = 3;
 
 /// A cluster to be started.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(crate) struct Plan {
     port: u16,
     log_level: String,
     lab: bool,
-    replicators: u16,
+    replicators: Option<u16>,
     app_servers: u16,
 }
 
@@ -75,7 +77,7 @@ impl Plan {
     /// What is started first, in this order. `present` are the replicators that have a directory: all of them, as one
     /// that was removed finds that out by itself. A new cluster has none.
     pub(crate) fn services(&self, present: &BTreeSet<u16>) -> Vec<ServicePlan> {
-        let first: BTreeSet<u16> = (1..=self.replicators).collect();
+        let first: BTreeSet<u16> = (1..=self.replicators.unwrap_or(REPLICATORS_DEFAULT)).collect();
         let members: Vec<String> = first.iter().copied().map(replicator_name).collect();
         let at_once = if present.is_empty() { &first } else { present };
         let coordinator =
@@ -85,13 +87,12 @@ impl Plan {
         std::iter::once(coordinator).chain(replicators).chain(app_servers).collect()
     }
 
-    /// The replicators that were asked for and have no directory in a cluster that is there: they are started as soon
-    /// as they are members.
+    /// The replicators that were asked for beyond those that a cluster has: they are started as soon as they are members.
+    /// None in a gap: that one lost its disk, which makes no difference to who is a member, or was removed.
     pub(crate) fn newcomers(&self, present: &BTreeSet<u16>) -> BTreeSet<u16> {
-        if present.is_empty() {
-            BTreeSet::new()
-        } else {
-            (1..=self.replicators).filter(|one| !present.contains(one)).collect()
+        match (present.last(), self.replicators) {
+            (Some(highest), Some(asked)) => (highest + 1..=asked).collect(),
+            _ => BTreeSet::new(),
         }
     }
 
@@ -278,12 +279,15 @@ mod tests {
     #[test]
     fn cluster_that_is_there_runs_what_it_has_and_the_rest_must_become_members_first() {
         let programs = programs();
-        let plan = plan(programs.path(), &["--replicators", "5"]).unwrap();
-        let present = BTreeSet::from([2, 3, 7]);
-        let names: Vec<String> = plan.services(&present).into_iter().map(|service| service.name).collect();
-        assert_eq!(names, ["coordinator", "replicator-2", "replicator-3", "replicator-7", "app-server"]);
-        assert_eq!(plan.newcomers(&present), BTreeSet::from([1, 4, 5]));
-        assert_eq!(plan.newcomers(&BTreeSet::new()), BTreeSet::new());
+        let five = plan(programs.path(), &["--replicators", "5"]).unwrap();
+        let present = BTreeSet::from([2, 3]);
+        let names: Vec<String> = five.services(&present).into_iter().map(|service| service.name).collect();
+        assert_eq!(names, ["coordinator", "replicator-2", "replicator-3", "app-server"]);
+        assert_eq!(five.newcomers(&present), BTreeSet::from([4, 5]), "the first one was removed, or lost its disk");
+        assert_eq!(five.newcomers(&BTreeSet::new()), BTreeSet::new());
+        let as_it_is = plan(programs.path(), &[]).unwrap();
+        assert_eq!(as_it_is.newcomers(&BTreeSet::from([1, 2])), BTreeSet::new(), "the third one may have been removed");
+        assert_eq!(as_it_is.services(&BTreeSet::new()).len(), 5);
     }
 
     #[test]

@@ -33,6 +33,36 @@ test('three replicators are in sync and writes are accepted', async () => {
   await page.close()
 })
 
+test('members are changed after a question, and a refusal is shown in the words of the server', async () => {
+  const { page, errors, by } = await openPage(session, '/cluster', { allowedStatuses: [409] })
+  await by('member').first().waitFor()
+  await by('member-remove').first().focus()
+  await page.keyboard.press('Enter')
+  await by('member-dialog').waitFor()
+  await until(
+    async () =>
+      (await page.evaluate(() => document.activeElement?.textContent?.trim())) === 'Cancel',
+    'the way out has the focus',
+  )
+  await assertAccessible(page, 'the question before a member is removed')
+  await screenshot(page, 'member-remove')
+  await page.keyboard.press('Escape')
+  await by('member-dialog').waitFor({ state: 'detached' })
+
+  await by('member-add').click()
+  await by('member-name').locator('input').fill('replicator-1')
+  await page.keyboard.press('Enter')
+  await by('member-error').waitFor()
+  assert.match(await by('member-error').textContent(), /replicator-1 is a member already/)
+  await assertAccessible(page, 'the refused question')
+  await screenshot(page, 'member-refused')
+  await by('member-cancel').click()
+  await by('member-dialog').waitFor({ state: 'detached' })
+  assert.equal(await by('member').count(), 3)
+  assertNoErrors(errors)
+  await page.close()
+})
+
 test('a change appears as an event and as a round with three votes', async () => {
   const { page, errors, by } = await openPage(session, '/cluster')
   await until(

@@ -30,6 +30,8 @@ check() {
     fi
 }
 
+differs() { ! cmp --silent "$1" "$2"; }
+
 equals() {
     [[ $1 == "$2" ]] || {
         printf '       expected: %s\n       found:    %s\n' "$2" "$1" >&2
@@ -79,6 +81,35 @@ request() {
 status_of() { tail -n 1 <<<"$1"; }
 body_of() { sed '$d' <<<"$1"; }
 
+# book_json TITLE: a book as the REST interface takes it.
+book_json() { printf '{"title":"%s","authors":[{"name":"Ada","surname":"Quorum"}]}' "$1"; }
+
+# add_book TITLE: prints the answer as `request` does.
+add_book() { request POST /books "$(book_json "$1")"; }
+
+# member_is ID STATE [ROLE]: whether the cluster says so.
+member_is() {
+    local found
+    found=$(concordance members --json 2>/dev/null | json "it.filter(m => m.id === '$1').map(m => m.state + ' ' + m.role).join()") || return 1
+    [[ $found == "$2 ${3:-voter}" ]]
+}
+member_is_not() { ! member_is "$@"; }
+
+up_has_said() { grep -qsF "$1" "$cluster_folder/up.out"; }
+
+# The process of a replicator: the one that has its data directory on its command line.
+replicator_pid() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [[ $(basename "$(readlink "$process/exe" 2>/dev/null)") == replicator ]] &&
+            tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qxF "$data/replicator-$1"; then
+            basename "$process"
+            return
+        fi
+    done
+    return 1
+}
+
 find_programs() {
     if [[ -n ${CONCORDANCE_BIN_DIR:-} ]]; then
         programs=$CONCORDANCE_BIN_DIR
@@ -125,7 +156,7 @@ cluster_start() {
 }
 
 cluster_is_up_or_dead() {
-    grep -q 'Concordance is running' "$cluster_folder/up.out" || ! kill -0 "$cluster_pid" 2>/dev/null
+    up_has_said 'Concordance is running' || ! kill -0 "$cluster_pid" 2>/dev/null
 }
 
 cluster_stop() {
@@ -150,7 +181,7 @@ book_file() {
 
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-# Whether all four copies have the same files with the same bytes.
+# Whether all copies have the same files with the same bytes.
 copies_are_equal() {
     local copy
     for copy in "${copies[@]:1}"; do

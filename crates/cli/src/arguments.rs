@@ -121,9 +121,10 @@ pub(crate) enum MemberCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArguments {
-    /// How many replicators; a data directory stays with its number.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=64))]
-    pub(crate) replicators: u16,
+    /// How many replicators: 3 for a new cluster, if this is left out. One that is there runs those that it has, and
+    /// is given more up to replicator-N.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) replicators: Option<u16>,
     /// How many app-servers; each has a page of its own.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = app_servers)]
     pub(crate) app_servers: u16,
@@ -139,6 +140,9 @@ pub(crate) struct UpArguments {
     /// Leave a service that died as it is, instead of starting it again.
     #[arg(long)]
     pub(crate) no_restart: bool,
+    /// Replace a replicator that has been down for so long (30 seconds, if no number is given) by a new one.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub(crate) replace_dead: Option<u64>,
     /// Start with no books, instead of the sample catalogue.
     #[arg(long)]
     pub(crate) empty: bool,

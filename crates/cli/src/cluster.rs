@@ -18,10 +18,10 @@ pub(crate) struct Cluster {
     root: String,
     min_in_sync: u64,
     commit_policy: String,
-    accepting_writes: bool,
+    pub(crate) accepting_writes: bool,
     why_not: Option<String>,
-    members: Vec<Member>,
-    coordinator: Coordinator,
+    pub(crate) members: Vec<Member>,
+    pub(crate) coordinator: Coordinator,
     app_server: AppServer,
     #[serde(default)]
     app_servers: Vec<OtherAppServer>,
@@ -30,12 +30,12 @@ pub(crate) struct Cluster {
 }
 
 #[derive(Debug, Deserialize)]
-struct Member {
-    id: String,
+pub(crate) struct Member {
+    pub(crate) id: String,
     #[serde(default)]
-    role: String,
-    state: String,
-    connected: bool,
+    pub(crate) role: String,
+    pub(crate) state: String,
+    pub(crate) connected: bool,
     version: Option<u64>,
     in_doubt_since: Option<String>,
     in_doubt_round: Option<String>,
@@ -53,8 +53,8 @@ struct CatchUp {
 }
 
 #[derive(Debug, Deserialize)]
-struct Coordinator {
-    connected: bool,
+pub(crate) struct Coordinator {
+    pub(crate) connected: bool,
     since: Option<String>,
     address: Option<String>,
 }

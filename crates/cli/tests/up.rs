@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -38,10 +39,21 @@ fn fake_service() {
         let listener = service::listen::bind(address, None).await.unwrap();
         fs::create_dir_all(&data).unwrap();
         note(&diary, &format!("{name} started as {}", std::process::id()));
+        if name.starts_with("replicator") {
+            tokio::spawn(exit_when_removed(data.clone()));
+        }
         let seeded = diary.clone();
+        let world = data.parent().unwrap().to_owned();
+        let port = address.port();
+        let (shown, added, removed) = (world.clone(), world.clone(), world);
         let router = Router::new()
             .route("/readyz", get(|| async { axum::Json(json!({ "ready": true, "reasons": [] })) }))
-            .route("/api/v1/cluster", get(|| async { axum::Json(cluster()) }))
+            .route("/api/v1/cluster", get(move || async move { axum::Json(cluster(&shown, port)) }))
+            .route("/api/v1/members", post(|body: axum::Json<serde_json::Value>| async move { add(&added, &body) }))
+            .route(
+                "/api/v1/members/{id}",
+                delete(|id: axum::extract::Path<String>| async move { remove(&removed, &id) }),
+            )
             .route(
                 "/api/v1/imports",
                 post(|body: String| async move {
@@ -55,12 +67,59 @@ fn fake_service() {
     });
 }
 
-fn cluster() -> serde_json::Value {
+/// The cluster as its members' ports show it: one that listens is in sync.
+fn cluster(world: &Path, port: u16) -> serde_json::Value {
+    let members: Vec<_> = members(world)
+        .into_iter()
+        .map(|id| {
+            let number: u16 = id.rsplit('-').next().unwrap().parse().unwrap();
+            let lives = TcpStream::connect((Ipv4Addr::LOCALHOST, port + 20 + number)).is_ok();
+            let state = if lives { "in_sync" } else { "down" };
+            json!({ "id": id, "role": "voter", "state": state, "connected": lives })
+        })
+        .collect();
     json!({
-        "epoch": 1, "version": 0, "root": "", "min_in_sync": 3, "commit_policy": "all", "accepting_writes": true,
-        "why_not": null, "members": [], "coordinator": {"connected": true, "since": null, "address": null},
+        "epoch": 1, "version": 0, "root": "", "min_in_sync": 2, "commit_policy": "in-sync", "accepting_writes": true,
+        "why_not": null, "members": members, "coordinator": {"connected": true, "since": null, "address": null},
         "app_server": {"id": "app-server", "version": 0, "level": true, "books": 0, "modified": 0},
     })
+}
+
+/// The members are a file beside the diary; a new cluster has two.
+fn members(world: &Path) -> Vec<String> {
+    let text = fs::read_to_string(world.join("members")).unwrap_or_else(|_| "replicator-1\nreplicator-2".to_owned());
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+fn set_members(world: &Path, members: &[String]) {
+    // In one piece: others read it at any time.
+    fs::write(world.join("members.new"), members.join("\n")).unwrap();
+    fs::rename(world.join("members.new"), world.join("members")).unwrap();
+}
+
+fn add(world: &Path, body: &serde_json::Value) -> StatusCode {
+    let mut members = members(world);
+    members.push(body["id"].as_str().unwrap().to_owned());
+    let _ = fs::remove_file(world.join(format!("removed {}", members[members.len() - 1])));
+    set_members(world, &members);
+    StatusCode::NO_CONTENT
+}
+
+fn remove(world: &Path, id: &str) -> StatusCode {
+    fs::write(world.join(format!("removed {id}")), "").unwrap();
+    let mut members = members(world);
+    members.retain(|one| one != id);
+    set_members(world, &members);
+    StatusCode::NO_CONTENT
+}
+
+/// A replicator that was removed is told so.
+async fn exit_when_removed(data: PathBuf) {
+    let name = data.file_name().unwrap().to_str().unwrap();
+    while !data.with_file_name(format!("removed {name}")).exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    std::process::exit(service::exit::NOT_WANTED.into());
 }
 
 fn note(diary: &Path, line: &str) {
@@ -113,7 +172,8 @@ impl Fakes {
         let file = fs::OpenOptions::new().create(true).append(true).open(&output).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_concordance"))
             .arg("up")
-            .args(["--replicators", "2", "--port", &self.port.to_string()])
+            .args(if extra.contains(&"--replicators") { &[][..] } else { &["--replicators", "2"] })
+            .args(["--port", &self.port.to_string()])
             .arg("--data")
             .arg(self.data())
             .arg("--bin-dir")
@@ -133,7 +193,7 @@ impl Fakes {
 }
 
 fn addresses(port: u16) -> Vec<SocketAddr> {
-    [0, 1, 10, 21, 22].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset))).to_vec()
+    [0, 1, 10, 21, 22, 23, 24].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset))).to_vec()
 }
 
 /// A first port for a cluster of two replicators, outside the range that the system gives out by itself.
@@ -217,6 +277,64 @@ fn cluster_starts_is_seeded_once_and_stops_in_order() {
     for address in fakes.addresses() {
         TcpListener::bind(address).unwrap();
     }
+}
+
+#[test]
+fn member_that_is_added_is_started_and_one_that_is_removed_stays_away() {
+    let fakes = Fakes::new();
+    let mut up = fakes.up(&["--empty"]);
+    up.wait_for("Concordance is running");
+    add(&fakes.data(), &json!({ "id": "replicator-3", "role": "voter" }));
+    until("the third one", || fakes.ids("replicator-3").len() == 1, || up.output());
+    remove(&fakes.data(), "replicator-1");
+    up.wait_for("replicator-1 is no longer a member and has stopped");
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
+
+    // At the next start as well, which waits for those that are members.
+    let mut up = fakes.up(&["--empty"]);
+    until("a second start", || up.output().matches("Concordance is running").count() == 2, || up.output());
+    until("the third one again", || fakes.ids("replicator-3").len() == 2, || up.output());
+    let told = || up.output().matches("replicator-1 is no longer a member").count();
+    until("the first one told again", || told() == 2, || up.output());
+    assert_eq!(members(&fakes.data()), ["replicator-2", "replicator-3"]);
+
+    add(&fakes.data(), &json!({ "id": "replicator-1", "role": "voter" }));
+    up.wait_for("replicator-1 is a member again: starting it");
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
+}
+
+#[test]
+fn more_replicators_than_before_become_members() {
+    let fakes = Fakes::new();
+    let mut up = fakes.up(&["--empty"]);
+    up.wait_for("Concordance is running");
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
+    let mut up = fakes.up(&["--empty", "--replicators", "4"]);
+    for number in [3, 4] {
+        let name = format!("replicator-{number}");
+        up.wait_for(&format!("{name} is new and was made a member"));
+        until("its start", || fakes.ids(&name).len() == 1, || up.output());
+    }
+    assert_eq!(members(&fakes.data()).len(), 4);
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
+}
+
+#[test]
+fn dead_replicator_is_replaced_by_the_next_one() {
+    let fakes = Fakes::new();
+    let mut up = fakes.up(&["--empty", "--no-restart", "--replace-dead", "1"]);
+    up.wait_for("Concordance is running");
+    kill(fakes.ids("replicator-2")[0], Signal::KILL);
+    up.wait_for("replicator-3 is to take its place");
+    up.wait_for("replicator-3 is in sync: it has replaced replicator-2");
+    assert_eq!(members(&fakes.data()), ["replicator-1", "replicator-3"]);
+    assert_eq!((fakes.ids("replicator-2").len(), fakes.ids("replicator-3").len()), (1, 1));
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait().code(), Some(0), "{}", up.output());
 }
 
 #[test]

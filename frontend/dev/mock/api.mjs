@@ -227,6 +227,13 @@ export function mockApi(bookCount = 10_240) {
       return { body: job }
     },
     'GET /cluster': () => ({ body: cluster.state(books.size, workingCopy.changes.length) }),
+    'POST /members': (_, __, ___, body) => {
+      const { id, role } = JSON.parse(body)
+      return membersChanged(cluster.addMember(id, role))
+    },
+    'PATCH /members/:id': (_, __, id, body) =>
+      membersChanged(cluster.changeMember(id, JSON.parse(body).role)),
+    'DELETE /members/:id': (_, __, id) => membersChanged(cluster.removeMember(id)),
     'GET /rounds': (_, { limit = '50', cursor = '0', outcome }) => {
       const all = cluster.rounds.filter((round) => !outcome || round.outcome === outcome)
       const until = Number(cursor) + Number(limit)
@@ -243,6 +250,11 @@ export function mockApi(bookCount = 10_240) {
       if (!round) throw new Refused(404, 'not-found', `Round ${id} is not kept any more.`)
       return { body: round }
     },
+  }
+
+  function membersChanged(refused) {
+    if (refused) throw new Refused(409, 'members-refused', refused)
+    return { status: 204 }
   }
 
   /** Answers one request under `/api/v1`. */

@@ -12,16 +12,59 @@ export class MockCluster {
     this.streams = new Set()
     this.eventId = 0
     this.staleSince = null
-    this.members = MEMBERS.map((id, n) => ({
+    this.members = MEMBERS.map((id, n) => this.newMember(id, 'voter', 7421 + n))
+  }
+
+  newMember(id, role, port) {
+    return {
       id,
+      role,
       state: 'in_sync',
       connected: true,
-      version,
+      version: this.version,
       in_doubt_since: null,
       in_doubt_round: null,
-      address: `127.0.0.1:${7421 + n}`,
+      address: `127.0.0.1:${port}`,
       detail: null,
-    }))
+      catch_up: null,
+      last_seen: null,
+    }
+  }
+
+  /** Members are added, removed and changed at once; a refusal is a sentence. */
+  addMember(id, role = 'voter') {
+    if (this.members.some((member) => member.id === id)) return `${id} is a member already`
+    this.members.push(this.newMember(id, role, 7421 + this.members.length))
+    this.tell('view', { kind: 'members', text: `${id} is a member.` })
+  }
+
+  changeMember(id, role) {
+    const member = this.members.find((each) => each.id === id)
+    if (!member) return `${id} is not a member`
+    if (member.role === role)
+      return `${id} is ${role === 'voter' ? 'a voter' : 'an observer'} already`
+    const refused = role === 'observer' ? this.tooFewWithout(member) : null
+    if (refused) return refused
+    member.role = role
+    this.tell('view', {
+      kind: 'members',
+      text: `${id} is ${role === 'voter' ? 'a voter' : 'an observer'} now.`,
+    })
+  }
+
+  removeMember(id) {
+    const member = this.members.find((each) => each.id === id)
+    if (!member) return `${id} is not a member`
+    const refused = this.tooFewWithout(member)
+    if (refused) return refused
+    this.members = this.members.filter((each) => each !== member)
+    this.tell('view', { kind: 'members', text: `${id} is no longer a member.` })
+  }
+
+  tooFewWithout(leaving) {
+    const voters = this.members.filter(({ role }) => role === 'voter')
+    if (leaving.role !== 'voter' || voters.length > 2) return null
+    return `without ${leaving.id} there would be ${voters.length - 1} voters, and 2 must be in sync; add one first`
   }
 
   /** Runs a round to its end at once; `abortReason` makes the second replicator vote abort. */
@@ -93,7 +136,7 @@ export class MockCluster {
 
   /** Puts the cluster into a state to look at: see `serve.mjs`. */
   scenario(name) {
-    const third = this.members[2]
+    const third = this.members[2] ?? this.members[0]
     const now = new Date().toISOString()
     Object.assign(third, {
       state: 'in_sync',
@@ -101,6 +144,8 @@ export class MockCluster {
       in_doubt_since: null,
       in_doubt_round: null,
       detail: null,
+      catch_up: null,
+      last_seen: null,
     })
     third.version = this.version
     this.staleSince = null
@@ -110,6 +155,7 @@ export class MockCluster {
         connected: false,
         version: this.version - 14,
         detail: 'connection refused',
+        last_seen: now,
       })
       this.tell('member', { kind: 'down', text: 'replicator-3 is down: connection refused.' })
     }

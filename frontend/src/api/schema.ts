@@ -26,6 +26,11 @@ export interface paths {
   }
   '/api/v1/restorations/{id}': { get: operations['read_restoration'] }
   '/api/v1/cluster': { get: operations['read_cluster'] }
+  '/api/v1/members': { post: operations['add_member'] }
+  '/api/v1/members/{id}': {
+    patch: operations['change_member']
+    delete: operations['remove_member']
+  }
   '/api/v1/rounds': { get: operations['list_rounds'] }
   '/api/v1/rounds/{id}': { get: operations['read_round'] }
 }
@@ -175,6 +180,8 @@ export interface components {
     }
     Member: {
       id: string
+      /** Joining: it votes as soon as it has caught up. */
+      role: 'voter' | 'joining' | 'observer'
       state: 'in_sync' | 'catching_up' | 'down'
       connected: boolean
       version: number
@@ -183,6 +190,10 @@ export interface components {
       address?: string | null
       detail?: string | null
       scrub?: components['schemas']['Scrub'] | null
+      /** How far it is brought level; `to` is the version that it is brought to. */
+      catch_up?: { to: number; files_sent: number; files_left: number; bytes_sent: number } | null
+      /** When it was last connected, if it is not. */
+      last_seen?: string | null
     }
     /** The last full pass of a replicator over its own files. */
     Scrub: {
@@ -315,6 +326,19 @@ export interface operations {
   }
   read_cluster: {
     responses: { 200: Json<Schemas['Cluster']> } & Problems
+  }
+  add_member: {
+    requestBody: Json<{ id: string; role?: 'voter' | 'observer' }>
+    responses: { 204: { content?: never } } & Problems
+  }
+  change_member: {
+    parameters: { path: Path<'id'> }
+    requestBody: Json<{ role: 'voter' | 'observer' }>
+    responses: { 204: { content?: never } } & Problems
+  }
+  remove_member: {
+    parameters: { path: Path<'id'> }
+    responses: { 204: { content?: never } } & Problems
   }
   list_rounds: {
     parameters: {

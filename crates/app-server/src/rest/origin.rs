@@ -22,7 +22,7 @@ use std::sync::Arc;
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, Concordance-At-Least-Version",
 );
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 /// The headers of answers that a page needs.
 const ANSWER_HEADERS: HeaderValue =
     HeaderValue::from_static("Concordance-Version, Concordance-Stale, ETag, Location, Retry-After");

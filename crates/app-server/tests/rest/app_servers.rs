@@ -140,7 +140,9 @@ async fn pages_of_the_clusters_app_servers_may_read_and_write_here() {
         let may = send(asks.header("Access-Control-Request-Method", "POST")).await;
         assert_eq!((may.status, may.header("Access-Control-Allow-Origin")), (StatusCode::NO_CONTENT, Some(origin)));
         assert!(may.header("Access-Control-Allow-Headers").unwrap().contains("Idempotency-Key"));
-        assert!(may.header("Access-Control-Allow-Methods").unwrap().contains("DELETE"));
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            assert!(may.header("Access-Control-Allow-Methods").unwrap().contains(method), "{method}");
+        }
         let created = send(server.request(Method::POST, "/books").header("Origin", origin).json(&book("Emma"))).await;
         assert_eq!(created.status, StatusCode::CREATED, "{}", created.body);
         let read = send(server.request(Method::GET, "/books").header("Origin", origin)).await;

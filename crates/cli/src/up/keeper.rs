@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use service::exit::NOT_WANTED;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -37,12 +37,26 @@ pub(crate) struct Death {
     /// The last line of its log.
     pub(crate) last_words: String,
     pub(crate) log: PathBuf,
+    /// It ended because the cluster does not want it: not a failure.
+    pub(crate) not_wanted: bool,
+}
+
+/// Whether a service is still kept alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It runs, or is started again.
+    Alive,
+    /// It died and stays so, as was asked for.
+    LeftDead,
+    /// It is no longer a member.
+    NotWanted,
 }
 
 /// One service that is kept alive by a task of its own.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    faces_clients: bool,
+    plan: ServicePlan,
+    kept: watch::Receiver<Kept>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     tail: JoinHandle<()>,
@@ -60,17 +74,32 @@ impl Keeper {
         let (stop, tail_stop) = (CancellationToken::new(), CancellationToken::new());
         // Before the first start, so that not a line is missed.
         let tail = log_tail::Tail::open(&plan.name, &log);
+        let (told, kept) = watch::channel(Kept::Alive);
+        let task = keep(plan.clone(), log, restart, deaths, stop.clone());
         Keeper {
-            faces_clients: plan.faces_clients,
+            plan,
+            kept,
             tail: tokio::spawn(tail.follow(tail_stop.clone())),
-            task: tokio::spawn(keep(plan, log, restart, deaths, stop.clone())),
+            task: tokio::spawn(async move {
+                // Whoever asked may be gone.
+                let _ = told.send(task.await);
+            }),
             stop,
             tail_stop,
         }
     }
 
     pub(crate) fn faces_clients(&self) -> bool {
-        self.faces_clients
+        self.plan.faces_clients
+    }
+
+    pub(crate) fn plan(&self) -> &ServicePlan {
+        &self.plan
+    }
+
+    /// Whether it is still kept alive, now and later.
+    pub(crate) fn kept(&self) -> watch::Receiver<Kept> {
+        self.kept.clone()
     }
 
     /// Stops the service: asks it to, and after a while does not ask any more.
@@ -89,7 +118,7 @@ async fn keep(
     restart: bool,
     deaths: mpsc::UnboundedSender<Death>,
     stop: CancellationToken,
-) {
+) -> Kept {
     let name = &plan.name;
     let mut times = 0;
     let mut first_life = true;
@@ -105,7 +134,10 @@ async fn keep(
                         not_wanted = ended.as_ref().is_ok_and(|status| status.code() == Some(NOT_WANTED.into()));
                         ended.map_or_else(|error| error.to_string(), |status| status.to_string())
                     }
-                    () = stop.cancelled() => return terminate(name, child).await,
+                    () = stop.cancelled() => {
+                        terminate(name, child).await;
+                        return Kept::LeftDead;
+                    }
                 }
             }
             Err(error) => format!("cannot be started: {error}"),
@@ -120,20 +152,22 @@ async fn keep(
             times,
             last_words: last_words.clone(),
             log: log.clone(),
+            not_wanted,
         };
         let _ = deaths.send(death);
         if not_wanted {
             output::say(&format!("{name} is no longer a member and has stopped: {last_words}"));
-            return;
+            return Kept::NotWanted;
         }
         if !restart {
             output::say(&format!("{name} died ({ended}) and stays so (--no-restart)"));
-            return;
+            return Kept::LeftDead;
         }
         let delay = restart_delay(times);
         output::say(&format!("{name} died ({ended}); starting it again in {:.1} s", delay.as_secs_f64()));
         tokio::select! { () = tokio::time::sleep(delay) => {}, () = stop.cancelled() => {} }
     }
+    Kept::LeftDead
 }
 
 fn restart_delay(times: u32) -> Duration {

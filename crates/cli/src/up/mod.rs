@@ -1,31 +1,37 @@
 //! `concordance up`: a whole cluster on this machine, from its start to its end.
 //!
-//! A supervisor and nothing more: it starts the programs that lie beside it, watches them, and speaks to them as any
+//! A supervisor and nothing more: it starts the programs that lie beside it, watches them, starts those that become members, and speaks to them as any
 //! client does. None of them outlives it, however it ends: each watches the pipe that is its standard input.
 
 mod data_directory;
 mod keeper;
 mod log_tail;
+mod members;
 mod plan;
 mod readiness;
+mod replacement;
+mod services;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Connection, UpArguments};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::exit::Exit;
 use crate::output::{self, Output};
 use crate::tables::{count, facts};
 use crate::{cluster, import, sample};
 
 use data_directory::DataDirectory;
-use keeper::{Death, Keeper};
-use plan::Plan;
-use readiness::Waiting;
+use keeper::Death;
+use members::Members;
+use plan::{Plan, ServicePlan, replicator_number};
+use readiness::{Awaited, Waiting};
+use services::Services;
 
 /// How long the services together may take to be ready. Reading a large catalogue takes a while.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -38,44 +44,69 @@ const SAMPLE_KEY: &str = "sample-catalogue";
 pub(crate) async fn run(arguments: &UpArguments, token_file: Option<&Path>) -> Result<Exit, UpError> {
     let plan = Plan::new(arguments, token_file)?;
     // Held until everything has ended.
-    let directory = DataDirectory::claim(&plan.data, arguments.replicators)?;
-    plan.check_ports()?;
+    let directory = DataDirectory::claim(&plan.data)?;
+    let present = directory.replicators()?;
+    let (first, newcomers) = (plan.services(&present), plan.newcomers(&present));
+    let later: Vec<ServicePlan> = newcomers.iter().filter_map(|&number| plan.replicator(number)).collect();
+    plan::check_ports(first.iter().chain(&later))?;
+    let members = Members::new(&plan, newcomers, arguments.replace_dead.map(Duration::from_secs))?;
     let stop = service::shutdown::on_signals().map_err(|source| UpError::Signals { source })?;
 
-    output::say(&format!("starting {} …", plan.describe()));
+    let replicators = first.iter().filter(|service| replicator_number(&service.name).is_some()).count();
+    let description = plan.describe(replicators);
+    output::say(&format!("starting {description} …"));
     let (deaths_sender, deaths) = mpsc::unbounded_channel();
-    let keepers: Vec<Keeper> = plan
-        .services
-        .iter()
-        .map(|service| Keeper::start(service.clone(), &directory, !arguments.no_restart, deaths_sender.clone()))
-        .collect();
-    let result = oversee(&plan, arguments, deaths, &stop).await;
+    let mut services = Services::new(directory, !arguments.no_restart, deaths_sender);
+    for service in first {
+        services.start(service).await;
+    }
+    let cluster = Cluster { plan: &plan, arguments, description, members };
+    let result = cluster.oversee(&mut services, deaths, &stop).await;
     output::say("stopping …");
-    stop_all(keepers).await;
+    services.stop_all().await;
     result.map(|()| {
         output::say("stopped");
         Exit::Success
     })
 }
 
-/// Brings the cluster up and waits for the signal to stop.
-async fn oversee(
-    plan: &Plan,
-    arguments: &UpArguments,
-    mut deaths: mpsc::UnboundedReceiver<Death>,
-    stop: &CancellationToken,
-) -> Result<(), UpError> {
-    let waiting = tokio::select! {
-        waiting = readiness::wait(&plan.services, READY_TIMEOUT) => waiting,
-        died = too_many_deaths(&mut deaths, arguments.no_restart) => return Err(died),
-        () = stop.cancelled() => return Ok(()),
-    };
-    if waiting.is_empty() && !arguments.empty {
-        tokio::select! { () = seed(plan) => {}, () = stop.cancelled() => return Ok(()) }
+/// What was started.
+struct Cluster<'a> {
+    plan: &'a Plan,
+    arguments: &'a UpArguments,
+    description: String,
+    members: Members<'a>,
+}
+
+impl Cluster<'_> {
+    /// Brings the cluster up, follows its members, and waits for the signal to stop.
+    async fn oversee(
+        mut self,
+        services: &mut Services,
+        mut deaths: mpsc::UnboundedReceiver<Death>,
+        stop: &CancellationToken,
+    ) -> Result<(), UpError> {
+        let awaited = services.awaited();
+        // From the first moment: a member without its directory has to run before the cluster can be ready.
+        let mut following = pin!(self.members.follow(services));
+        let waiting = tokio::select! {
+            waiting = bring_up(self.plan, self.arguments, &awaited) => waiting,
+            died = too_many_deaths(&mut deaths, self.arguments.no_restart) => return Err(died),
+            never = &mut following => match never {},
+            () = stop.cancelled() => return Ok(()),
+        };
+        output::print(&welcome(self.plan, &self.description, &waiting));
+        tokio::select! { never = following => match never {}, () = stop.cancelled() => Ok(()) }
     }
-    output::print(&welcome(plan, &waiting));
-    stop.cancelled().await;
-    Ok(())
+}
+
+/// Waits until all are ready, and fills a new cluster; gives those that did not become ready.
+async fn bring_up(plan: &Plan, arguments: &UpArguments, services: &[Awaited]) -> Vec<Waiting> {
+    let waiting = readiness::wait(services, READY_TIMEOUT).await;
+    if waiting.is_empty() && !arguments.empty {
+        seed(plan).await;
+    }
+    waiting
 }
 
 /// Returns when a service has died too often to believe that it will ever start.
@@ -83,7 +114,7 @@ async fn too_many_deaths(deaths: &mut mpsc::UnboundedReceiver<Death>, no_restart
     let deaths_max = if no_restart { 1 } else { DEATHS_AT_START_MAX };
     loop {
         match deaths.recv().await {
-            Some(death) if death.times >= deaths_max => {
+            Some(death) if death.times >= deaths_max && !death.not_wanted => {
                 return UpError::DoesNotStart {
                     service: death.service,
                     ended: death.ended,
@@ -119,9 +150,9 @@ async fn seed(plan: &Plan) {
     }
 }
 
-fn welcome(plan: &Plan, waiting: &[Waiting]) -> String {
+fn welcome(plan: &Plan, description: &str, waiting: &[Waiting]) -> String {
     let state = if waiting.is_empty() {
-        format!("Concordance is running: {}.", plan.describe())
+        format!("Concordance is running: {description}.")
     } else {
         let who: String = waiting.iter().map(|waiting| format!("\n  {waiting}")).collect();
         format!("Concordance was started, but not all of it is ready (it goes on trying):{who}")
@@ -142,13 +173,6 @@ fn welcome(plan: &Plan, waiting: &[Waiting]) -> String {
     format!("{state}\n{lines}\nStop it with Ctrl-C.")
 }
 
-/// The app-servers first, so that nothing new comes in; then the others together.
-async fn stop_all(keepers: Vec<Keeper>) {
-    let (first, rest): (Vec<_>, Vec<_>) = keepers.into_iter().partition(Keeper::faces_clients);
-    futures::future::join_all(first.into_iter().map(Keeper::stop)).await;
-    futures::future::join_all(rest.into_iter().map(Keeper::stop)).await;
-}
-
 /// Why a cluster was not started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpError {
@@ -165,12 +189,8 @@ pub(crate) enum UpError {
     Directory { path: PathBuf, source: std::io::Error },
     #[error("the data directory {} is in use by another `concordance up`; stop that one, or choose another with --data", path.display())]
     DirectoryInUse { path: PathBuf },
-    #[error(
-        "the data directory {} belongs to a cluster of {found} replicators, not {asked}; start it with \
-         `--replicators {found}`, or choose another with --data",
-        path.display()
-    )]
-    OtherReplicators { path: PathBuf, found: u16, asked: u16 },
+    #[error(transparent)]
+    Client(#[from] ClientError),
     #[error("{service} does not start ({ended}): {last_words}\nits log is {}", log.display())]
     DoesNotStart { service: String, ended: String, last_words: String, log: PathBuf },
     #[error("cannot watch for signals: {source}")]

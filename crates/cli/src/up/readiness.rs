@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde::Deserialize;
+use tokio::sync::watch;
 
+use super::keeper::Kept;
 use super::plan::ServicePlan;
 use crate::output;
 
@@ -29,6 +31,19 @@ impl fmt::Display for Waiting {
     }
 }
 
+/// A service that is waited for, as long as it is kept alive: one that is no member any more is not.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) plan: ServicePlan,
+    pub(crate) kept: watch::Receiver<Kept>,
+}
+
+impl Awaited {
+    fn is_to_come(&self) -> bool {
+        *self.kept.borrow() != Kept::NotWanted
+    }
+}
+
 #[derive(Deserialize)]
 struct Readiness {
     ready: bool,
@@ -37,12 +52,12 @@ struct Readiness {
 }
 
 /// Waits for all services; gives those that are not ready when the time is up.
-pub(crate) async fn wait(services: &[ServicePlan], at_most: Duration) -> Vec<Waiting> {
+pub(crate) async fn wait(services: &[Awaited], at_most: Duration) -> Vec<Waiting> {
     let http = reqwest::Client::builder().no_proxy().timeout(ANSWER_TIMEOUT).build().unwrap_or_default();
     let deadline = Instant::now() + at_most;
     let mut told = Instant::now();
     loop {
-        let asked = join_all(services.iter().map(|service| ask(&http, service))).await;
+        let asked = join_all(services.iter().filter(|one| one.is_to_come()).map(|one| ask(&http, &one.plan))).await;
         let waiting: Vec<Waiting> = asked.into_iter().flatten().collect();
         if waiting.is_empty() || Instant::now() >= deadline {
             return waiting;

@@ -3,7 +3,13 @@ import type { Cluster, Member } from '@/api/types'
 import { mountInPage } from '@/testing/mounting'
 import MemberList from './MemberList.vue'
 
-const member: Member = { id: 'replicator-1', state: 'in_sync', connected: true, version: 40 }
+const member: Member = {
+  id: 'replicator-1',
+  role: 'voter',
+  state: 'in_sync',
+  connected: true,
+  version: 40,
+}
 const cluster: Cluster = {
   epoch: 3,
   version: 42,
@@ -63,6 +69,43 @@ describe('the list of replicators', () => {
   it('says that it shows the last known state while the coordinator cannot be reached', () => {
     expect(textOf({ coordinator: { connected: false } })).toContain('As last known')
     expect(textOf({})).not.toContain('As last known')
+  })
+
+  it('says the role of each, and when one that is away was last seen', () => {
+    const away = { ...member, connected: false, last_seen: '2026-11-20T10:00:00.000Z' }
+    expect(textOf({ members: [{ ...away, role: 'observer' }] })).toMatch(/Observes.*last seen/)
+    expect(textOf({})).toContain('Votes')
+    expect(textOf({})).not.toContain('last seen')
+  })
+
+  it('says how far one is brought level', () => {
+    const catch_up = { to: 42, files_sent: 30, files_left: 12, bytes_sent: 2048 }
+    const text = textOf({ members: [{ ...member, state: 'catching_up', catch_up }] })
+    expect(text).toContain('Brought to version 42: 30 files sent (2 KiB), 12 to go.')
+  })
+
+  it('offers to change an observer into a voter and the other way round, naming the member', () => {
+    const page = mountInPage(MemberList, {
+      cluster: {
+        ...cluster,
+        members: [member, { ...member, id: 'replicator-2', role: 'observer' }],
+      },
+    })
+    const labels = page.findAll('.orders button').map((button) => button.attributes('aria-label'))
+    expect(labels).toEqual([
+      'Demote replicator-1',
+      'Remove replicator-1',
+      'Promote replicator-2',
+      'Remove replicator-2',
+    ])
+  })
+
+  it('offers no change while the coordinator cannot be reached', () => {
+    const page = mountInPage(MemberList, {
+      cluster: { ...cluster, coordinator: { connected: false } },
+    })
+    expect(page.findAll('.orders button')).toEqual([])
+    expect(page.get('[data-testid=member-add]').attributes('disabled')).toBeDefined()
   })
 
   it('says what to do when there is no replicator', () => {

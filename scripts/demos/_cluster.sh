@@ -95,6 +95,19 @@ member_is() {
 }
 member_is_not() { ! member_is "$@"; }
 
+# The coordinator's process.
+coordinator_pid() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [[ $(basename "$(readlink "$process/exe" 2>/dev/null)") == coordinator ]] &&
+            tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qxF "$data/coordinator"; then
+            basename "$process"
+            return
+        fi
+    done
+    return 1
+}
+
 up_has_said() { grep -qsF "$1" "$cluster_folder/up.out"; }
 
 # The process of a replicator: the one that has its data directory on its command line.

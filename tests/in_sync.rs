@@ -2,6 +2,8 @@
 //!
 //! `CONCORDANCE_TEST_MISSED` sets how many changes the one that is away misses.
 
+#![allow(clippy::unwrap_used, reason = "this is test code: what fails here is a failed test")]
+
 use serde_json::json;
 use std::time::{Duration, Instant};
 use system_tests::{Cluster, Copies, Options, Service, Writers, book, eventually};

@@ -2,6 +2,8 @@
 //!
 //! `CONCORDANCE_TEST_BOOKS` sets how many books there are before.
 
+#![allow(clippy::unwrap_used, reason = "this is test code: what fails here is a failed test")]
+
 use serde_json::json;
 use std::time::Instant;
 use system_tests::{Cluster, Copies, Options, Service, Writers};

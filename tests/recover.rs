@@ -1,6 +1,8 @@
 //! The coordinator's disk is lost, or put back to an old copy, while writers go on: nothing guesses, and `concordance recover` brings
 //! back every acknowledged change.
 
+#![allow(clippy::unwrap_used, reason = "this is test code: what fails here is a failed test")]
+
 use serde_json::Value;
 use std::process::Output;
 use std::time::Duration;

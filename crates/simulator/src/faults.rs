@@ -62,8 +62,8 @@ impl World {
                 Ok(())
             }
             90..92 => self.crash_all(),
-            92..94 => self.change_some_member(),
-            94..97 => {
+            92..95 => self.change_some_member(),
+            95..97 => {
                 self.keep_copy();
                 Ok(())
             }

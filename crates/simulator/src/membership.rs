@@ -18,7 +18,11 @@ impl World {
         if self.coordinator.newest.is_some() || some_memory_is_lost || !self.app_servers[app_server].welcomed {
             return Ok(());
         }
-        let index = self.random.index(self.replicators.len());
+        let away: Vec<_> = (0..self.replicators.len()).filter(|index| self.replicators[*index].removed).collect();
+        let index = match away.is_empty() {
+            false if self.random.per_mille(700) => *self.random.pick(&away),
+            _ => self.random.index(self.replicators.len()),
+        };
         let member = self.replicators[index].name.clone();
         let (what, change) = match self.oracle.role(&member) {
             None => ("added", MembershipChange::Add { member, observer: self.random.per_mille(300) }),

@@ -43,11 +43,14 @@ impl Scenario {
     /// The scenario of a seed.
     pub(crate) fn draw(random: &mut Random) -> Self {
         let retention_ms = if random.per_mille(300) { random.between(2_000, 20_000) } else { 24 * 60 * 60 * 1_000 };
+        let file_work_us = *random.pick(&[1_000, 20_000, 20_000, 500_000]);
+        // A source that is asked again before it can have answered is asked ever more, and answers nobody in time.
+        let holder_timeout_min_ms = 10 * file_work_us / 1_000 + 200;
         let settings = CoordinatorSettings {
             vote_timeout_ms: random.between(50, 1_000),
             change_wait_ms: random.between(500, 5_000),
             pause_after_refusal_ms: random.between(20, 500),
-            holder_timeout_ms: random.between(200, 3_000),
+            holder_timeout_ms: random.between(holder_timeout_min_ms, holder_timeout_min_ms + 3_000),
             answer_retention_ms: retention_ms,
             round_changes_max: *random.pick(&[4, 8, 1_024]),
             queue_changes_max: *random.pick(&[6, 20, 65_536]),
@@ -65,7 +68,7 @@ impl Scenario {
             sync_at_once: random.per_mille(300),
             sync_us: random.between(100, 10_000),
             write_back_us: random.between(100, 50_000),
-            file_work_us: *random.pick(&[1_000, 20_000, 20_000, 500_000]),
+            file_work_us,
             checkpoint_us: random.between(50_000, 1_000_000),
             fault_us: random.between(50_000, 600_000),
             backlog_bytes_max: *random.pick(&[2_000, 10_000, 1_000_000]),

@@ -13,7 +13,7 @@
 
 use super::members::{MemberLink, Place};
 use super::{Coordinator, CoordinatorRecord, Mandate, Then};
-use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, ToReplicator, Version, View};
+use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, ToReplicator, View};
 
 /// How many versions one that comes back may be behind for the next round to wait for it. Its acknowledgements trail the rounds
 /// that it was told of.
@@ -147,12 +147,8 @@ impl Coordinator {
 
     /// Voters that hold all but the newest rounds are told that they hold the committed state, and are waited for.
     fn let_in(&mut self) -> bool {
-        let is_voter = |id: &MemberId| !self.observes(id);
         let may_come = |id: &MemberId| self.members.attendance(id).may_return_from_ms() <= self.now.monotonic_ms;
-        let trails = |version: Version| self.state.version.0.saturating_sub(version.0) <= JOIN_LAG_MAX;
-        let follows =
-            |link: &MemberLink| link.place == Place::Following && trails(link.version) && link.credit_bytes > 0;
-        let next = self.members.links().filter(|(id, link)| follows(link) && is_voter(id) && may_come(id));
+        let next = self.members.links().filter(|(id, link)| self.is_ready_to_return(id, link) && may_come(id));
         let next: Vec<_> = next.map(|(id, _)| id.clone()).collect();
         for member in next {
             self.confirm(&member);
@@ -222,21 +218,41 @@ impl Coordinator {
         }
     }
 
-    /// When the in-sync set must be looked at again, in milliseconds of the monotonic clock.
+    /// When the in-sync set must be looked at again, in milliseconds of the monotonic clock. Each of these times stays until what it
+    /// is for is done, however late it is; what cannot be done then has no time.
     pub(super) fn next_in_sync_timer_ms(&self) -> Option<u64> {
-        let now_ms = self.now.monotonic_ms;
-        let evicts = self.state.view.policy == CommitPolicy::InSync;
         let confirming = self.members.links().filter_map(|(_, link)| match link.place {
             Place::Confirming { deadline_ms } => Some(deadline_ms),
             _ => None,
         });
-        let voters = self.state.view.members.iter();
-        let times = voters.flat_map(|member| {
-            let attendance = self.members.attendance(&member.id);
-            let since_ms = attendance.missing_since_ms().filter(|_| evicts && member.state == MemberState::InSync);
-            let patience_ms = self.settings.vote_timeout_ms;
-            [since_ms.map(|since_ms| since_ms + patience_ms), Some(attendance.may_return_from_ms())]
+        let between_rounds = self.round.is_none() && self.mandate == Mandate::Open && !self.view_is_changing();
+        let set = between_rounds.then(|| self.next_eviction_ms().into_iter().chain(self.next_return_ms()));
+        confirming.chain(set.into_iter().flatten()).min()
+    }
+
+    fn next_eviction_ms(&self) -> Option<u64> {
+        let view = &self.state.view;
+        let is_missing = |id: &MemberId| self.obstacle(id).is_some();
+        let able = view.in_sync().filter(|member| !is_missing(&member.id)).count() as u64;
+        if view.policy == CommitPolicy::All || able < view.min_in_sync {
+            return None;
+        }
+        let missing = view.in_sync().filter(|member| is_missing(&member.id));
+        let due = missing.filter_map(|member| {
+            let since_ms = self.members.attendance(&member.id).missing_since_ms()?;
+            Some(since_ms + self.patience_ms(&member.id))
         });
-        confirming.chain(times.flatten().filter(|at_ms| *at_ms > now_ms)).min()
+        due.min()
+    }
+
+    fn next_return_ms(&self) -> Option<u64> {
+        let returning = self.members.links().filter(|(id, link)| self.is_ready_to_return(id, link));
+        returning.map(|(id, _)| self.members.attendance(id).may_return_from_ms()).min()
+    }
+
+    /// Whether only time keeps it from being let in.
+    fn is_ready_to_return(&self, member: &MemberId, link: &MemberLink) -> bool {
+        let trails = self.state.version.0.saturating_sub(link.version.0) <= JOIN_LAG_MAX;
+        link.place == Place::Following && trails && link.credit_bytes > 0 && !self.observes(member)
     }
 }

@@ -4,8 +4,8 @@ use crate::fixture::Cluster;
 use crate::spoken::{answers, prepares, records, said};
 use crate::values::{incarnation, member, mine, put, round};
 use protocol::{
-    CatchUpId, FromLearner, MemberId, MemberState, Prepare, Refusal, ReplicatorHello, Standing, SubmissionAnswer,
-    ToCoordinator, ToLearner, ToReplicator, Vote,
+    CatchUpId, FromAppServer, FromLearner, MemberId, MemberState, Prepare, Query, Refusal, ReplicatorHello, RequestId,
+    Standing, SubmissionAnswer, ToCoordinator, ToLearner, ToReplicator, Vote,
 };
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorRecord};
 
@@ -270,6 +270,34 @@ fn one_that_was_too_slow_is_left_in_peace_for_longer_each_time() {
         waits.push(cluster.now.monotonic_ms - evicted_ms);
     }
     assert_eq!(waits, [1_000, 2_000, 4_000]);
+}
+
+#[test]
+fn time_to_return_is_not_missed_because_something_else_happened_when_it_came() {
+    let mut cluster = Cluster::level_in_sync(3);
+    for _ in 0..2 {
+        cluster.disconnect(3);
+        cluster.durable();
+        cluster.join(3);
+    }
+    assert_eq!(in_sync(&cluster), members(&[1, 2]), "it did not stay, and must wait");
+    let due_ms = cluster.core.next_timer_ms().unwrap();
+    cluster.now.monotonic_ms = due_ms + 100;
+    let query = FromAppServer::Ask { request: RequestId(5), query: Query::Cluster };
+    cluster.app_server_says(query);
+    assert_eq!(cluster.core.next_timer_ms(), Some(due_ms));
+    assert!(matches!(said(&cluster.after_ms(0))[..], [ToReplicator::Confirm { .. }]));
+}
+
+#[test]
+fn time_to_leave_somebody_out_is_not_missed_either() {
+    let mut cluster = Cluster::level_in_sync(3);
+    cluster.replicator_says(3, ToCoordinator::Credit { credit_bytes: 0 });
+    let due_ms = cluster.core.next_timer_ms().unwrap();
+    cluster.now.monotonic_ms = due_ms + 100;
+    cluster.app_server_says(FromAppServer::Ask { request: RequestId(5), query: Query::Cluster });
+    assert_eq!(cluster.core.next_timer_ms(), Some(due_ms));
+    assert_eq!(views(&cluster.after_ms(0)), 1);
 }
 
 #[test]

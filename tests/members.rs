@@ -70,6 +70,12 @@ async fn dead_one_is_replaced() {
     cluster.start_service(Service::Replicator(3));
     assert_eq!(cluster.wait_until_gone(Service::Replicator(3)).await, Some(NOT_WANTED));
     Copies::wait_until_all_hold(&cluster, 51).await;
+    // `--members` still names the first three: it is for a new cluster, and changes nothing in one that exists.
+    cluster.stop(Service::Coordinator).await;
+    cluster.start_service(Service::Coordinator);
+    cluster.wait_until_ready().await;
+    client.add_book("After a restart").await;
+    Copies::wait_until_all_hold(&cluster, 52).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,21 +160,6 @@ async fn data_directory_in_use_or_of_somebody_else_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_of_a_cluster_that_exists_cannot_be_changed_by_a_flag() {
-    let mut cluster = small_cluster(1).await;
-    cluster.client().add_book("The first").await;
-    cluster.stop(Service::Coordinator).await;
-    for members in ["replicator-1,replicator-2", "replicator-2"] {
-        let mut command = command("coordinator");
-        command.args(["--listen", ANY_PORT, "--members", members, "--data"]).arg(cluster.data(Service::Coordinator));
-        let given = format!("--members names {}", members.replace(',', ", "));
-        refuses(command, &["made with the members replicator-1, but", &given]).await;
-    }
-    cluster.start_service(Service::Coordinator);
-    goes_on(&cluster, 2).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn everything_works_in_a_folder_with_spaces_and_letters_of_any_kind() {
     let folder = "Meine Bücher (neu) & \"alte\"".to_owned();
     let mut cluster = Cluster::start(Options { replicators: 1, folder, ..Options::default() }).await;

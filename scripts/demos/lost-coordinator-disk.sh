@@ -5,7 +5,12 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/_cluster.sh"
 
 coordinator_url() { concordance status --json | json '"http://" + it.coordinator.address.replace(/^ws:\/\//, "").replace(/\/.*$/, "")'; }
-plan_has_reason() { [[ $(concordance recover --coordinator "$coordinator" --json --wait-seconds 0 2>/dev/null | json it.reason) != null ]]; }
+plan_has_reason() {
+    local reason
+    # It ends with an exit code of its own as long as nobody says yes.
+    reason=$({ concordance recover --coordinator "$coordinator" --json --wait-seconds 0 || true; } 2>/dev/null </dev/null | json it.reason 2>/dev/null) || return 1
+    [[ -n $reason && $reason != null ]]
+}
 writes_are_taken() { [[ $(concordance status --json 2>/dev/null | json it.accepting_writes) == true ]]; }
 
 title "The coordinator's disk is lost"

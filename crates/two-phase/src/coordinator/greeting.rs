@@ -354,16 +354,15 @@ impl Coordinator {
         }
     }
 
-    /// Ends the connection of a member that is of no use. Returns which it was.
-    pub(super) fn drop_member(&mut self, member: &MemberId, reason: &str) -> Option<SessionId> {
-        let session = self.members.link(member)?.session;
+    /// Ends the connection of a member that is of no use. Whoever reads files from it goes on at the next [`Self::advance_reads`].
+    pub(super) fn drop_member(&mut self, member: &MemberId, reason: &str) {
+        let Some(session) = self.members.link(member).map(|link| link.session) else { return };
         self.parties.remove(&session);
-        self.catch_ups.forget(session);
+        self.stop_leading(session);
         self.members.disconnect(member, reason.to_owned(), self.now);
         self.happened(ClusterEvent::MemberDisconnected { member: member.clone(), reason: reason.to_owned() });
         self.lose_holder(&HolderId::Replicator(member.clone()), reason);
         self.close(session, reason.to_owned());
-        Some(session)
     }
 
     pub(super) fn lose_member(&mut self, member: &MemberId, reason: &str) {

@@ -199,7 +199,7 @@ impl Coordinator {
         let version = link.version;
         self.members.attendance_mut(member).join(now_ms);
         self.happened(ClusterEvent::MemberLevel { member: member.clone(), version });
-        self.retry_stalled_reads();
+        self.advance_reads();
     }
 
     /// Members that were told that they are level, and did not say so in time, must introduce themselves again.
@@ -212,10 +212,9 @@ impl Coordinator {
         for member in late {
             self.members.attendance_mut(&member).was_slow();
             self.members.attendance_mut(&member).evict(now_ms);
-            if let Some(session) = self.drop_member(&member, &reason) {
-                self.retry_reads(session);
-            }
+            self.drop_member(&member, &reason);
         }
+        self.advance_reads();
     }
 
     /// When the in-sync set must be looked at again, in milliseconds of the monotonic clock. Each of these times stays until what it

@@ -111,7 +111,7 @@ impl Coordinator {
         if let Some(session) = self.members.link(member).map(|link| link.session) {
             self.say(session, ToReplicator::Removed { reason: reason.clone() });
             self.drop_member(member, &reason);
-            self.retry_reads(session);
+            self.advance_reads();
         }
         self.members.forget(member);
     }

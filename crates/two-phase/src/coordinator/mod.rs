@@ -17,7 +17,7 @@
 //! | `membership` | who is a member |
 //! | `recovery` | what can be done without the log |
 //! | `requests` | what app-servers ask for |
-//! | `catch_ups` | leading learners, reading files from sources |
+//! | `catch_ups`, `reads` | leading learners; reading files for them from those who are level |
 //! | `restorations` | running restores (`crate::restoration`) |
 //! | `scrubs` | what replicators find wrong with their own files, and whether that starts a restore |
 //! | `state`, `record`, `decision`, `answers` | what the log says |
@@ -32,6 +32,7 @@ mod greeting;
 mod in_sync;
 mod members;
 mod membership;
+mod reads;
 mod record;
 mod recovery;
 mod requests;
@@ -63,6 +64,7 @@ use protocol::{
     ClusterEvent, CoordinatorId, Epoch, FromAppServer, FromCoordinator, MemberId, Parent, RequestId, RoundNumber,
     ToAppServer, ToCoordinator, ToReplicator, View,
 };
+use reads::Reads;
 use recovery::Survey;
 use round::{Round, Stage};
 use std::collections::HashMap;
@@ -133,6 +135,7 @@ pub struct Coordinator {
     next_number: RoundNumber,
     awaiting: AwaitingDurable<Then>,
     catch_ups: CatchUps,
+    reads: Reads,
     restoration: Option<Restoration>,
     next_restoration_request: RequestId,
     /// When the last restore began that a scrub led to, in milliseconds of the monotonic clock.
@@ -151,11 +154,41 @@ impl Coordinator {
         last: LogSequence,
         now: Now,
     ) -> Self {
+        let mut coordinator = Self::on(identity, settings, state, last, now);
+        let (epoch, cluster) = (coordinator.epoch, coordinator.state.cluster);
+        let record =
+            CoordinatorRecord::EpochTaken { epoch, coordinator: coordinator.identity.coordinator, cluster };
+        coordinator.append(record, Then::EpochTaken);
+        coordinator
+    }
+
+    /// A coordinator whose log must not be believed: it is damaged, or a copy. `state` is what can be read of it. It takes no epoch,
+    /// writes nothing and runs nothing; it waits for an operator (rule NoStaleCoordinator).
+    #[must_use]
+    pub fn start_unsure(
+        identity: CoordinatorIdentity,
+        settings: CoordinatorSettings,
+        state: CoordinatorState,
+        last: LogSequence,
+        reason: String,
+        now: Now,
+    ) -> Self {
+        let mut coordinator = Self::on(identity, settings, state, last, now);
+        coordinator.need_recovery(reason);
+        coordinator
+    }
+
+    fn on(
+        identity: CoordinatorIdentity,
+        settings: CoordinatorSettings,
+        state: CoordinatorState,
+        last: LogSequence,
+        now: Now,
+    ) -> Self {
         let epoch = state.epoch.next();
         let last_round = (state.last_decision != protocol::RoundId::ZERO)
             .then_some(Parent { round: state.last_decision, outcome: protocol::Outcome::Committed });
-        let record = CoordinatorRecord::EpochTaken { epoch, coordinator: identity.coordinator, cluster: state.cluster };
-        let mut coordinator = Self {
+        Self {
             identity,
             settings,
             epoch,
@@ -173,14 +206,13 @@ impl Coordinator {
             next_number: RoundNumber(1),
             awaiting: AwaitingDurable::after(last),
             catch_ups: CatchUps::in_epoch(epoch),
+            reads: Reads::in_epoch(epoch),
             restoration: None,
             next_restoration_request: RequestId((epoch.0 << 40) + RESTORATION_REQUESTS),
             last_scrub_restore_ms: None,
             effects: Vec::new(),
             now,
-        };
-        coordinator.append(record, Then::EpochTaken);
-        coordinator
+        }
     }
 
     // What it knows.
@@ -215,10 +247,18 @@ impl Coordinator {
         self.waiting.changes()
     }
 
-    /// A checkpoint's place in the log; none while a record is not durable.
+    /// A checkpoint's place in the log; none while a record is not durable, or the log is not to be believed.
     #[must_use]
     pub fn checkpoint_sequence(&self) -> Option<LogSequence> {
-        (self.awaiting.last_durable() == self.awaiting.last_appended()).then(|| self.awaiting.last_durable())
+        let is_unsure = matches!(self.mandate, Mandate::NeedsRecovery { .. });
+        let is_durable = self.awaiting.last_durable() == self.awaiting.last_appended();
+        (is_durable && !is_unsure).then(|| self.awaiting.last_durable())
+    }
+
+    /// The last record that is durable in the log.
+    #[must_use]
+    pub fn last_durable(&self) -> LogSequence {
+        self.awaiting.last_durable()
     }
 
     /// The oldest record that must stay in the log beside a checkpoint: the answers of the retention time. Decisions that
@@ -239,8 +279,8 @@ impl Coordinator {
         let membership = self.membership.as_ref().map(AskedFor::deadline_ms);
         let in_sync = self.next_in_sync_timer_ms();
         let (scrubs, survey) = (self.next_scrub_timer_ms(), self.survey_ends_ms());
-        let timers =
-            [round, oldest, self.catch_ups.next_deadline_ms(), restoration, membership, in_sync, scrubs, survey];
+        let reads = self.reads.next_deadline_ms(self.settings.holder_timeout_ms);
+        let timers = [round, oldest, reads, restoration, membership, in_sync, scrubs, survey];
         timers.into_iter().flatten().chain(pauses).min()
     }
 
@@ -276,14 +316,14 @@ impl Coordinator {
     /// A connection ended.
     pub fn handle_disconnected(&mut self, session: SessionId, reason: &str, now: Now) {
         self.now = now;
-        self.catch_ups.forget(session);
+        self.stop_leading(session);
         match self.parties.remove(&session) {
             Some(Party::Replicator(member)) => self.lose_member(&member, reason),
             Some(Party::Witness(member)) => self.lose_witness(&member, session),
             Some(Party::AppServer) => self.lose_app_server(session, reason),
             Some(Party::Unknown) | None => {}
         }
-        self.retry_reads(session);
+        self.advance_reads();
         self.start_round();
     }
 
@@ -314,7 +354,7 @@ impl Coordinator {
         self.drop_those_who_do_not_confirm();
         self.give_up_late_membership();
         self.end_late_survey();
-        self.give_up_late_reads();
+        self.look_for_late_sources();
         self.begin_paced_reads();
         self.hurry_restoration();
         self.restore_what_scrubs_found();

@@ -159,11 +159,11 @@ impl Coordinator {
         for member in &silent {
             self.members.attendance_mut(member).was_slow();
         }
-        let sessions: Vec<_> = silent.iter().filter_map(|member| self.drop_member(member, &reason)).collect();
-        self.conclude_vote();
-        for session in sessions {
-            self.retry_reads(session);
+        for member in &silent {
+            self.drop_member(member, &reason);
         }
+        self.conclude_vote();
+        self.advance_reads();
     }
 
     fn conclude_vote(&mut self) {

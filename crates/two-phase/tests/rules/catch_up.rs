@@ -184,15 +184,68 @@ fn progress_of_a_catch_up_is_shown() {
 }
 
 #[test]
-fn source_that_is_gone_or_silent_is_followed_by_the_next_one() {
+fn source_that_is_gone_is_followed_by_the_next_one() {
     let mut cluster = fetching();
     let gone = without_events(cluster.disconnect(1));
     assert_eq!(gone, [cluster.say(&[2], read(1))]);
+}
 
+#[test]
+fn where_a_source_is_late_the_next_one_is_asked_besides_and_whoever_answers_counts() {
+    let late = || {
+        let mut cluster = fetching();
+        assert_eq!(cluster.core.next_timer_ms(), Some(cluster.now.monotonic_ms + 60_000));
+        assert_eq!(cluster.after_ms(60_000), [cluster.say(&[2], read(1))]);
+        cluster
+    };
+    let mut cluster = late();
+    assert_eq!(give(&mut cluster, 1, 0, true), [files(&cluster, true)]);
+    assert_eq!(give(&mut cluster, 2, 1, true), [], "the other answer comes when the files are there");
+    let mut cluster = late();
+    assert_eq!(give(&mut cluster, 2, 1, true), [files(&cluster, true)]);
+    assert_eq!(give(&mut cluster, 1, 0, true), []);
+}
+
+#[test]
+fn source_that_owes_an_answer_is_not_asked_more() {
+    let (mut cluster, known) = behind_with(all_needed());
+    let hello = ReplicatorHello { version: Version(2), root: known.root(), ..cluster.hello(2) };
+    cluster.disconnect(2);
+    cluster.connect(2, hello);
+    cluster.accept_epoch(3);
+    cluster.accept_epoch(2);
+    let other = CatchUpId(FIRST.0 + 1);
+    assert_eq!(fetch(&mut cluster), [cluster.say(&[1], read(0))]);
+    let fetch = FromLearner::Fetch { catch_up: other, files: vec![wanted()], left: 0 };
+    assert_eq!(cluster.replicator_says(2, ToCoordinator::CatchUp(fetch)), [], "replicator 1 still reads");
+    assert_eq!(cluster.after_ms(60_000), [cluster.tell(ToAppServer::Files(question(1)))], "for the learner that waits");
+    app_server_gives(&mut cluster, 1, false);
+    assert_eq!(give(&mut cluster, 1, 0, true), [files(&cluster, true), cluster.say(&[1], read(2))]);
+}
+
+#[test]
+fn source_that_is_late_is_waited_for_where_there_is_no_other_one() {
     let mut cluster = fetching();
-    assert_eq!(cluster.core.next_timer_ms(), Some(cluster.now.monotonic_ms + 60_000));
-    assert_eq!(cluster.after_ms(60_000), [cluster.say(&[2], read(1))]);
-    assert_eq!(give(&mut cluster, 1, 0, true), [], "its late answer is not taken");
+    cluster.disconnect(2);
+    assert_eq!(cluster.after_ms(60_000), [cluster.tell(ToAppServer::Files(question(1)))], "the last resort");
+    assert_eq!(app_server_gives(&mut cluster, 1, false), [], "replicator 1 may still have the bytes");
+    assert_eq!(give(&mut cluster, 1, 0, true), [files(&cluster, true)]);
+}
+
+#[test]
+fn source_that_never_answers_is_sent_away() {
+    let mut cluster = fetching();
+    cluster.after_ms(60_000);
+    give(&mut cluster, 2, 1, false);
+    app_server_gives(&mut cluster, 2, false);
+    let session = cluster.session(1);
+    let effects = cluster.after_ms(540_000);
+    let reason = "it did not answer a question about its files within 600000 ms".to_owned();
+    assert!(effects.contains(&CoordinatorEffect::Close { session, reason }), "{effects:?}");
+    let given = said(&effects).into_iter().any(|message| {
+        matches!(message, ToReplicator::CatchUp(ToLearner::Files { exhaustive: false, .. }))
+    });
+    assert!(given, "{effects:?}");
 }
 
 #[test]
@@ -206,6 +259,7 @@ fn learner_waits_while_nobody_is_level_and_goes_on_when_somebody_is() {
     let mut cluster = fetching();
     without_events(cluster.disconnect(2));
     cluster.disconnect(1);
+    app_server_gives(&mut cluster, 1, false);
     let effects = fetch(&mut cluster);
     assert_eq!(said(&effects), Vec::<&ToReplicator>::new());
     let effects = cluster.join(2);

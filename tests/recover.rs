@@ -6,7 +6,10 @@
 use serde_json::Value;
 use std::process::Output;
 use std::time::Duration;
-use system_tests::{Cluster, Copies, Options, Service, Writers, command, copy_folder, eventually};
+use system_tests::{
+    Cluster, Copies, Options, Service, Writers, command, copy_folder, eventually, flip_byte_in_the_middle,
+    newest_segment,
+};
 
 /// Runs `concordance recover` against the cluster's coordinator.
 fn recover(cluster: &Cluster, flags: &[&str]) -> Output {
@@ -82,6 +85,75 @@ async fn old_copy_of_the_directory_loses_nothing_that_was_acknowledged() {
         cluster.start_service(Service::Coordinator);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_log_loses_nothing_that_was_acknowledged_and_is_put_aside() {
+    let (mut cluster, plan) = recovered_after(|cluster| {
+        cluster.kill(Service::Coordinator);
+        flip_byte_in_the_middle(&newest_segment(&cluster.data(Service::Coordinator)));
+        cluster.start_service(Service::Coordinator);
+    })
+    .await;
+    assert!(plan["reason"].as_str().unwrap().contains("its decision log cannot be believed"), "{plan:#}");
+    let log = cluster.data(Service::Coordinator).join("log");
+    let names = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    assert_eq!(names.filter(|name| name.starts_with("damaged-")).count(), 1);
+    cluster.kill(Service::Coordinator);
+    cluster.start_service(Service::Coordinator);
+    cluster.wait_until_ready().await;
+}
+
+/// A copy that was made between the votes and the decision has everything but that, and no version or epoch shows it: a coordinator
+/// that did not know that it runs on a copy would abort what a client may have been told to be committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_that_may_lack_the_last_decision_does_not_guess_it() {
+    let mut cluster = Cluster::start(Options::default()).await;
+    let (client, data) = (cluster.client(), cluster.data(Service::Coordinator));
+    let copy = cluster.folder().join("copy");
+    client.add_book("First").await;
+    cluster.stop(Service::Coordinator).await;
+    cluster.start_pausing(Service::Coordinator, "votes_received");
+    let waits = tokio::spawn(async move { client.post("/books", &system_tests::book("In doubt")).await });
+    cluster.process(Service::Coordinator).wait_until_logged("crash point `votes_received` reached").await;
+    copy_folder(&data, &copy);
+    cluster.kill(Service::Coordinator);
+    std::fs::remove_dir_all(&data).unwrap();
+    copy_folder(&copy, &data);
+    cluster.start_service(Service::Coordinator);
+    nothing_is_guessed(&cluster).await;
+    let done = recover(&cluster, &["--yes"]);
+    assert!(done.status.success() && plan(&done)["open_round"]["commit"] == true, "{done:?}\n{}", cluster.logs());
+    cluster.wait_until_ready().await;
+    assert!(matches!(waits.await.unwrap().map(|answer| answer.status), Some(201 | 202)));
+    Copies::wait_until_all_hold(&cluster, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn majority_that_has_lost_its_disks_is_recovered_from_the_log_and_the_one_that_is_left() {
+    let mut cluster = Cluster::start(Options::default()).await;
+    let writers = Writers::start(&cluster.client(), "before", 8);
+    writers.commit_more(50).await;
+    let ledger = writers.finish().await;
+    Copies::wait_until_equal(&cluster).await;
+    for service in [Service::Coordinator, Service::Replicator(1), Service::Replicator(2)] {
+        cluster.kill(service);
+    }
+    for replicator in [Service::Replicator(1), Service::Replicator(2)] {
+        std::fs::remove_dir_all(cluster.data(replicator)).unwrap();
+    }
+    for service in [Service::Coordinator, Service::Replicator(1), Service::Replicator(2)] {
+        cluster.start_service(service);
+    }
+    eventually("the plan is known", Duration::from_secs(60), async || {
+        let shown = tokio::task::block_in_place(|| plan(&recover(&cluster, &["--wait-seconds", "1"])));
+        shown["reason"].as_str()?.contains("replicator-1, replicator-2 have lost their memory").then_some(())
+    })
+    .await;
+    let done = recover(&cluster, &["--yes"]);
+    assert!(done.status.success(), "{done:?}\n{}", cluster.logs());
+    cluster.wait_until_ready().await;
+    ledger.check(&Copies::wait_until_equal(&cluster).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,14 @@ impl Effects {
         }
     }
 
+    /// Puts a damaged log aside and begins another one, on this state.
+    pub(crate) fn begin_log_anew(&mut self, next: LogSequence, state: &CoordinatorState) -> Result<(), LogError> {
+        let reason = "recovered by an operator's order; the damaged log is put aside.".to_owned();
+        let record = CoordinatorRecord::ViewChanged { view: state.view.clone(), reason };
+        let payload = serde_json::to_vec(&record).expect("a record has only text keys and plain values");
+        self.log.reset(storage::LogSequence::new(next.0), &payload)
+    }
+
     /// Does all of it, then syncs once if anything was appended.
     pub(crate) fn do_all(
         &mut self,

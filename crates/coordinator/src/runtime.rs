@@ -16,9 +16,9 @@ use service::health::Readiness;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use storage::report_folder;
+use storage::{DataDirectory, report_folder};
+use two_phase::Now;
 use two_phase::coordinator::{Coordinator, CoordinatorIdentity, CoordinatorState};
-use two_phase::{LogSequence, Now};
 
 /// Most events that are taken in before their effects are done.
 const TURN_EVENTS_MAX: usize = 4_096;
@@ -38,6 +38,9 @@ pub(crate) struct Runtime {
     checkpoint_log_bytes: u64,
     checkpoint_idle: Duration,
     last_record: Instant,
+    directory: DataDirectory,
+    /// The log cannot be gone on with, should an operator have the coordinator recovered.
+    log_is_damaged: bool,
     /// Where the plans are kept that an operator has said yes to.
     recoveries: PathBuf,
     rebuild: Option<(Box<CoordinatorState>, Box<RecoveryPlan>)>,
@@ -63,7 +66,7 @@ impl Clock {
 }
 
 impl Runtime {
-    /// Reads the log and takes the next epoch. When this returns, the epoch is durable.
+    /// Reads the log and takes the next epoch. When this returns, the epoch is durable. A log that must not be believed is only read.
     pub(crate) fn start(
         settings: &Settings,
         coordinator: CoordinatorId,
@@ -71,10 +74,14 @@ impl Runtime {
         events: Sender<Event>,
     ) -> Result<Self, CoordinatorError> {
         let view = View::first(settings.member_ids()?, settings.commit_policy);
-        let Recovered { directory, key, log, torn, state, last } = recover(settings, view)?;
+        let Recovered { directory, key, log, torn, state, last, doubt } = recover(settings, &view)?;
         let identity = CoordinatorIdentity { coordinator, data_key: key.to_hex() };
         let clock = Clock(Instant::now());
-        let core = Coordinator::start(identity, settings.core(), state, last, clock.now());
+        let log_is_damaged = doubt.as_ref().is_some_and(|doubt| doubt.is_damaged);
+        let core = match doubt {
+            None => Coordinator::start(identity, settings.core(), state, last, clock.now()),
+            Some(doubt) => Coordinator::start_unsure(identity, settings.core(), state, last, doubt, clock.now()),
+        };
         let (epoch, version) = (core.epoch(), core.state().version);
         tracing::info!(%epoch, %version, files = core.state().manifest.files(), torn, "read the decision log");
         let reports = ReportFiles::open(&directory).map_err(RecoveryError::Directory)?;
@@ -91,6 +98,8 @@ impl Runtime {
             checkpoint_log_bytes: settings.checkpoint_log_bytes,
             checkpoint_idle: Duration::from_millis(settings.checkpoint_idle_ms),
             last_record: Instant::now(),
+            directory,
+            log_is_damaged,
             recoveries,
             rebuild: None,
         };
@@ -125,17 +134,22 @@ impl Runtime {
         Ok(Ended::Stopped)
     }
 
-    /// First what was agreed to, for the records; then the state that counts from the next start on.
-    fn keep_rebuilt(&self, state: &CoordinatorState, plan: &RecoveryPlan) -> Result<(), CoordinatorError> {
+    /// First what was agreed to, for the records; then the state that counts from the next start on; then a log that goes with it. A
+    /// crash in between leaves a coordinator that is as unsure as before.
+    fn keep_rebuilt(&mut self, state: &CoordinatorState, plan: &RecoveryPlan) -> Result<(), CoordinatorError> {
         let disk = |error: &dyn std::fmt::Display| CoordinatorError::Disk(error.to_string());
         let at_ms = self.clock.now().unix_ms;
         let text = serde_json::to_vec_pretty(plan).expect("a plan has only text keys and plain values");
         std::fs::create_dir_all(&self.recoveries).map_err(|error| disk(&error))?;
         report_folder::write(&self.recoveries, &at_ms.to_string(), &text).map_err(|error| disk(&error))?;
-        let last = self.core.checkpoint_sequence().unwrap_or(LogSequence::ZERO);
+        let last = self.core.last_durable();
         let oldest = if plan.source.is_none() { self.core.oldest_record_needed() } else { None };
-        let log_from = oldest.unwrap_or(last.next());
+        let log_from = oldest.filter(|_| !self.log_is_damaged).unwrap_or(last.next());
         self.checkpoints.save_rebuilt(state, last, log_from).map_err(|error| disk(&error))?;
+        if self.log_is_damaged {
+            self.effects.begin_log_anew(last.next(), state).map_err(|error| disk(&error))?;
+        }
+        self.directory.make_own().map_err(|error| disk(&error))?;
         let version = state.version;
         tracing::warn!(%version, epoch = %state.epoch, "recovered by an operator's order; starting anew");
         self.effects.close_all("the coordinator was recovered and starts anew");

@@ -1,7 +1,7 @@
 //! From a data directory to a core: identity, checkpoint, log.
 //!
 //! Rule NoAmnesia decides what a memory is worth: a whole one continues; one with a torn tail is used, but unconfirmed; one that is
-//! damaged, edited or missing is given up, with a new incarnation, and the replicator catches up. Book files on disk are kept in
+//! damaged, edited, copied or missing is given up, with a new incarnation, and the replicator catches up. Book files on disk are kept in
 //! any case: what is right among them need not be fetched.
 
 use crate::settings::Settings;
@@ -127,6 +127,9 @@ pub(crate) fn recover(settings: &Settings, member: &MemberId) -> Result<Recovere
     })?;
     let last = LogSequence(found.last.value()).max(covered);
     let damage = match (&found.end, &checkpoint) {
+        _ if directory.is_copy() => {
+            Some("its data directory is a copy, and what happened since is not in it".to_owned())
+        }
         (LogEnd::Damaged(damage), _) => Some(damage.to_string()),
         (_, Err(reason)) => Some(reason.clone()),
         _ => unreadable,
@@ -153,7 +156,11 @@ pub(crate) fn recover(settings: &Settings, member: &MemberId) -> Result<Recovere
             if let Some(damage) = &damage {
                 tracing::error!(damage, "this replicator's memory is given up; it will catch up from the others");
             }
-            (Replicator::new(identity(write_new_identity(&directory, member)?), last), how)
+            let new = write_new_identity(&directory, member)?;
+            if directory.is_copy() {
+                directory.make_own()?;
+            }
+            (Replicator::new(identity(new), last), how)
         }
     };
     let core = core.with_peer_pacing(settings.peer_pacing());

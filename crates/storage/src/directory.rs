@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::place::Place;
 use crate::replaced_file;
 
 /// The layout of data directories that this program writes and reads.
@@ -26,6 +27,8 @@ pub struct DataDirectory {
 struct Inner {
     path: PathBuf,
     is_new: bool,
+    place: Place,
+    is_copy: bool,
     /// Opened once and kept, because a sync of the whole file system through it reports what failed since then.
     directory: File,
     _lock: File,
@@ -101,7 +104,8 @@ impl DataDirectory {
         let lock = lock(&path)?;
         let is_new = check_format(&path, kind)?;
         remove_unfinished(&path).map_err(|source| DirectoryError::io(&path, source))?;
-        let inner = Inner { path, is_new, directory, _lock: lock };
+        let (place, is_copy) = check_place(&path).map_err(|source| DirectoryError::io(&path, source))?;
+        let inner = Inner { path, is_new, place, is_copy, directory, _lock: lock };
         Ok(DataDirectory { inner: Arc::new(inner) })
     }
 
@@ -113,6 +117,18 @@ impl DataDirectory {
     /// Whether this opening created it: the service remembers nothing at all.
     pub fn is_new(&self) -> bool {
         self.inner.is_new
+    }
+
+    /// Whether it is a copy of another directory, which [`DataDirectory::make_own`] has not been called for: what happened there since
+    /// is not in it.
+    pub fn is_copy(&self) -> bool {
+        self.inner.is_copy
+    }
+
+    /// What it holds is right for this place from now on: at the next opening it is no copy. Durable when this returns.
+    pub fn make_own(&self) -> Result<(), DirectoryError> {
+        let path = &self.inner.path;
+        self.inner.place.record(path).map_err(|source| DirectoryError::io(path, source))
     }
 
     /// The path of the folder `name` in it, which is created durably, mode 0700, if it is missing.
@@ -213,6 +229,15 @@ fn check_format(directory: &Path, kind: &str) -> Result<bool, DirectoryError> {
     Ok(false)
 }
 
+/// Where it is, and whether it came here as a copy.
+fn check_place(directory: &Path) -> io::Result<(Place, bool)> {
+    let place = Place::of(directory)?;
+    match Place::recorded(directory)? {
+        Some(recorded) => Ok((place.clone(), recorded != place)),
+        None => place.record(directory).map(|()| (place, false)),
+    }
+}
+
 /// A process that died while it made the directory leaves no more than the lock and an unfinished file.
 fn holds_nothing_yet(directory: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(directory)? {
@@ -267,6 +292,26 @@ mod tests {
         assert!(DataDirectory::open(home.path(), "replicator").is_err());
         drop(clone);
         DataDirectory::open(home.path(), "replicator").unwrap();
+    }
+
+    #[test]
+    fn a_copy_is_known_to_be_one_until_it_is_made_its_own_and_a_moved_directory_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let (original, copy, moved) =
+            (home.path().join("original"), home.path().join("copy"), home.path().join("moved"));
+        assert!(!DataDirectory::open(&original, "replicator").unwrap().is_copy());
+        fs::create_dir(&copy).unwrap();
+        for name in [FORMAT_NAME, "place"] {
+            fs::copy(original.join(name), copy.join(name)).unwrap();
+        }
+        fs::rename(&original, &moved).unwrap();
+        assert!(!DataDirectory::open(&moved, "replicator").unwrap().is_copy());
+        assert!(DataDirectory::open(&copy, "replicator").unwrap().is_copy());
+        let data = DataDirectory::open(&copy, "replicator").unwrap();
+        assert!(data.is_copy(), "opening it changes nothing");
+        data.make_own().unwrap();
+        drop(data);
+        assert!(!DataDirectory::open(&copy, "replicator").unwrap().is_copy());
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod directory;
 pub mod file_writer;
 mod hexadecimal;
 pub mod log;
+mod place;
 pub mod quarantine;
 mod replaced_file;
 pub mod report_folder;

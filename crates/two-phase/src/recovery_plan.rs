@@ -1,5 +1,5 @@
-//! What can be made of a cluster whose coordinator has lost its log, or stands on an old copy of it: pure functions from what the
-//! members report to a plan, and from a plan to a state.
+//! What can be made of a cluster whose coordinator has lost its log or stands on an old copy of it, or whose voters have lost their
+//! memories: pure functions from what the members report to a plan, and from a plan to a state.
 //!
 //! Every decision is on the disks of all participants, as prepared at least, and participants are a majority of the voters. So a
 //! majority of memories that are whole holds at least one that has the newest committed round. That round may be in doubt there:
@@ -10,44 +10,141 @@ use crate::Manifest;
 use crate::coordinator::{CoordinatorRecord, CoordinatorState, Decision};
 use crate::log_sequence::LogSequence;
 use protocol::{
-    ClusterId, Epoch, ManifestEntry, MemberId, OpenRound, Prepare, RecoveryOrder, RecoveryPlan, ReplicatorHello,
-    RoundId, SetDigest, Standing, Version, View, Witness,
+    ClusterId, Epoch, ManifestEntry, MemberId, MemberRole, MemberState, OpenRound, Prepare, RecoveryOrder,
+    RecoveryPlan, ReplicatorHello, RoundId, SetDigest, Standing, Version, View, Witness,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The members' reports, by name.
 pub type Reports = BTreeMap<MemberId, ReplicatorHello>;
 
+/// What a coordinator cannot get over without an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is not sure of its log.
+    Log {
+        /// Why, for people.
+        reason: String,
+        /// It cannot be gone on with: what it says of answers is lost with it.
+        is_damaged: bool,
+    },
+    /// So many voters have lost their memory that no majority can confirm its epoch.
+    Memories {
+        /// Those.
+        lost: BTreeSet<MemberId>,
+    },
+}
+
 /// What would be done.
 #[must_use]
-pub fn plan(reason: Option<String>, own: &CoordinatorState, reports: &Reports, accept_loss: bool) -> RecoveryPlan {
-    let trusted: Vec<_> = reports.values().filter(|hello| hello.standing == Standing::Trusted).collect();
-    let clusters: BTreeSet<_> = trusted.iter().filter_map(|hello| hello.cluster).collect();
+pub fn plan(trouble: Option<Trouble>, own: &CoordinatorState, reports: &Reports, accept_loss: bool) -> RecoveryPlan {
+    match trouble {
+        Some(Trouble::Memories { lost }) => plan_without_memories(&lost, own, reports, accept_loss),
+        Some(Trouble::Log { reason, is_damaged }) => {
+            plan_without_log(Some(reason), is_damaged, own, reports, accept_loss)
+        }
+        None => plan_without_log(None, false, own, reports, accept_loss),
+    }
+}
+
+/// The log is whole: it says what was committed. Who has lost its memory does not vote until it has caught up, so that the others
+/// are enough to go on.
+fn plan_without_memories(
+    lost: &BTreeSet<MemberId>,
+    own: &CoordinatorState,
+    reports: &Reports,
+    accept_loss: bool,
+) -> RecoveryPlan {
+    let mut view = own.view.after(|view| {
+        for member in view.members.iter_mut().filter(|member| lost.contains(&member.id)) {
+            (member.role, member.state) = (MemberRole::Joining, MemberState::CatchingUp);
+        }
+    });
+    view.number = own.view.number;
+    let mut voters: Vec<_> = view.members.iter_mut().filter(|member| member.role == MemberRole::Voter).collect();
+    if voters.iter().all(|member| member.state != MemberState::InSync) {
+        // Rule MinInSync: a round waits for them until they are.
+        voters.iter_mut().for_each(|member| member.state = MemberState::InSync);
+    }
+    let (version, root) = (own.version, own.manifest.root());
+    let holds_it = |id: &MemberId| reports.get(id).is_some_and(|hello| (hello.version, hello.root) == (version, root));
+    let is_held = view.voters().any(|member| holds_it(&member.id));
+    let missing = view.voters().filter(|member| !reports.contains_key(&member.id)).map(|member| member.id.clone());
+    let names: Vec<_> = lost.iter().map(MemberId::as_str).collect();
+    let mut costs = vec![format!("{} vote no more until they have caught up", names.join(", "))];
+    let mut obstacles = Vec::new();
+    if view.voters().next().is_none() {
+        obstacles.push("no voter with a whole memory is left; bring one back with its disk".to_owned());
+    }
+    if !is_held {
+        let loss = format!(
+            "no voter that was heard with a whole memory holds version {version}: files that were changed last come from an \
+             app-server's copy, or are lost"
+        );
+        if !accept_loss {
+            obstacles
+                .push(format!("{loss}; bring another voter back with its disk, or accept that with --accept-loss"));
+        }
+        costs.push(loss);
+    }
+    RecoveryPlan {
+        reason: Some(format!(
+            "{} have lost their memory, and no majority can confirm this coordinator",
+            names.join(", ")
+        )),
+        own_version: version,
+        witnesses: reports.values().map(witness).collect(),
+        missing: missing.collect(),
+        cluster: Some(own.cluster),
+        open_round: None,
+        epoch: own.epoch,
+        source: None,
+        view: Some(view),
+        version,
+        root,
+        costs,
+        obstacles,
+    }
+}
+
+fn plan_without_log(
+    reason: Option<String>,
+    is_damaged: bool,
+    own: &CoordinatorState,
+    reports: &Reports,
+    accept_loss: bool,
+) -> RecoveryPlan {
+    // What a member with a torn tail has is as true as what others have; only what it has not says nothing.
+    let known: Vec<_> = reports.values().filter(|hello| hello.standing != Standing::Lost).collect();
+    let clusters: BTreeSet<_> = known.iter().filter_map(|hello| hello.cluster).collect();
     let cluster = clusters.iter().next().copied();
-    let newest = trusted.iter().max_by_key(|hello| hello.version).copied();
+    let newest = known.iter().max_by_key(|hello| (hello.version, hello.standing == Standing::Trusted)).copied();
     let version = newest.map_or(own.version, |hello| hello.version);
     let root = newest.map_or_else(|| own.manifest.root(), |hello| hello.root);
-    let own_holds_it = cluster == Some(own.cluster) && (own.version, own.manifest.root()) == (version, root);
-    let view = newest_view(own, cluster, &trusted);
+    let own_holds_it =
+        !is_damaged && cluster == Some(own.cluster) && (own.version, own.manifest.root()) == (version, root);
+    let view = newest_view(own, cluster, &known);
     let voters: Vec<_> = view.voters().map(|member| member.id.clone()).collect();
     let missing = voters.iter().filter(|id| !reports.contains_key(*id)).cloned().collect();
-    let heard = voters.iter().filter(|id| trusted.iter().any(|hello| hello.member == **id)).count();
+    let heard: Vec<_> = known.iter().filter(|hello| voters.contains(&hello.member)).copied().collect();
+    // Participants of a round are a majority at least: so many meet one of them.
+    let needed = voters.len() + 1 - view.majority();
     let mut plan = RecoveryPlan {
         own_version: own.version,
         witnesses: reports.values().map(witness).collect(),
         missing,
         cluster,
-        open_round: open_round(&trusted, version),
+        open_round: open_round(&known, version),
         epoch: highest_epoch(own, cluster, reports),
         source: newest.filter(|_| !own_holds_it).map(|hello| hello.member.clone()),
         costs: Vec::new(),
-        obstacles: obstacles(reason.is_some(), &clusters, &trusted, version, (heard, view.majority()), accept_loss),
+        obstacles: obstacles(reason.is_some(), &clusters, &known, version, (heard.len(), needed), accept_loss),
         view: Some(view),
         version,
         root,
         reason,
     };
-    plan.costs = costs(&plan, heard, own_holds_it);
+    plan.costs = costs(&plan, &heard, needed, own_holds_it);
     plan
 }
 
@@ -63,8 +160,8 @@ fn witness(hello: &ReplicatorHello) -> Witness {
 }
 
 /// The newest view that anybody knows; that of this coordinator's own log, if it is of the same cluster.
-fn newest_view(own: &CoordinatorState, cluster: Option<ClusterId>, trusted: &[&ReplicatorHello]) -> View {
-    let told = trusted.iter().filter_map(|hello| hello.view.as_ref());
+fn newest_view(own: &CoordinatorState, cluster: Option<ClusterId>, known: &[&ReplicatorHello]) -> View {
+    let told = known.iter().filter_map(|hello| hello.view.as_ref());
     let newest = told.max_by_key(|view| view.number);
     let is_own = cluster.is_none_or(|cluster| cluster == own.cluster);
     match newest {
@@ -79,21 +176,22 @@ fn highest_epoch(own: &CoordinatorState, cluster: Option<ClusterId>, reports: &R
 }
 
 /// The newest round that was prepared on this version, and whether it may have been committed.
-fn open_round(trusted: &[&ReplicatorHello], version: Version) -> Option<OpenRound> {
+fn open_round(known: &[&ReplicatorHello], version: Version) -> Option<OpenRound> {
     let on_it = |hello: &&&ReplicatorHello| hello.prepared.is_some_and(|prepared| prepared.base_version == version);
-    let newest = trusted.iter().filter(on_it).max_by_key(|hello| hello.prepared.map(|prepared| prepared.round))?;
+    let newest = known.iter().filter(on_it).max_by_key(|hello| hello.prepared.map(|prepared| prepared.round))?;
     let round = newest.prepared?.round;
     let has_prepared = |hello: &ReplicatorHello| hello.prepared.is_some_and(|prepared| prepared.round == round);
-    let report = |id: &MemberId| trusted.iter().find(|hello| hello.member == *id);
+    let report = |id: &MemberId| known.iter().find(|hello| hello.member == *id);
     let (mut prepared, mut not_prepared, mut not_heard) = (Vec::new(), Vec::new(), Vec::new());
     for id in &newest.participants {
         match report(id) {
             Some(hello) if has_prepared(hello) => prepared.push(id.clone()),
-            Some(_) => not_prepared.push(id.clone()),
-            None => not_heard.push(id.clone()),
+            Some(hello) if hello.standing == Standing::Trusted => not_prepared.push(id.clone()),
+            // One with a torn tail may have had it.
+            Some(_) | None => not_heard.push(id.clone()),
         }
     }
-    let superseded = trusted.iter().find(|hello| hello.settled > round);
+    let superseded = known.iter().find(|hello| hello.settled > round);
     let (commit, reason) = match (not_prepared.first(), superseded) {
         (Some(member), _) => (
             false,
@@ -110,49 +208,67 @@ fn open_round(trusted: &[&ReplicatorHello], version: Version) -> Option<OpenRoun
 }
 
 fn obstacles(
-    needed: bool,
+    is_needed: bool,
     clusters: &BTreeSet<ClusterId>,
-    trusted: &[&ReplicatorHello],
+    known: &[&ReplicatorHello],
     version: Version,
-    (heard, majority): (usize, usize),
+    (heard, needed): (usize, usize),
     accept_loss: bool,
 ) -> Vec<String> {
     let mut obstacles = Vec::new();
-    if !needed {
+    if !is_needed {
         obstacles.push("this coordinator is sure of its log; there is nothing to recover".to_owned());
     }
-    if trusted.is_empty() {
+    if known.is_empty() {
         obstacles.push("no member with a whole memory has answered yet; start the replicators".to_owned());
     }
     if clusters.len() > 1 {
         obstacles
             .push("the members that answered belong to different clusters; stop those of the wrong one".to_owned());
     }
-    let roots: BTreeSet<_> = trusted.iter().filter(|hello| hello.version == version).map(|hello| hello.root).collect();
+    let roots: BTreeSet<_> = known.iter().filter(|hello| hello.version == version).map(|hello| hello.root).collect();
     if roots.len() > 1 {
         obstacles.push(format!("the members at version {version} do not hold the same; stop those that are wrong"));
     }
-    if heard < majority && !accept_loss {
+    if heard < needed && !accept_loss {
         obstacles.push(format!(
-            "{heard} of the {majority} voters that are needed have answered with a whole memory: with fewer, acknowledged \
+            "{heard} of the {needed} voters that are needed have answered with a whole memory: with fewer, acknowledged \
              changes may be missed; start the others, or accept that loss with --accept-loss"
         ));
     }
     obstacles
 }
 
-fn costs(plan: &RecoveryPlan, heard: usize, own_holds_it: bool) -> Vec<String> {
+fn costs(plan: &RecoveryPlan, heard: &[&ReplicatorHello], needed: usize, own_holds_it: bool) -> Vec<String> {
     let mut costs = Vec::new();
     if let Some(open) = plan.open_round.as_ref().filter(|open| open.commit) {
         costs.push(format!(
-            "round {} is committed although nobody may have been told so: its changes appear even if their clients gave up",
+            "round {} is committed although nobody may have been told so: its changes appear even if their clients gave up, or were \
+             told that it was aborted and no replicator heard of that",
             open.round
         ));
+        if !open.not_heard.is_empty() {
+            let names: Vec<_> = open.not_heard.iter().map(MemberId::as_str).collect();
+            costs.push(format!(
+                "{} may have refused it, and its clients may have been told that it is aborted: better wait for them",
+                names.join(", ")
+            ));
+        }
     }
-    if let Some(view) = plan.view.as_ref().filter(|view| heard < view.majority()) {
+    if let Some(view) = plan.view.as_ref().filter(|_| heard.len() < needed) {
         costs.push(format!(
-            "only {heard} of {} voters were heard: changes that only the others hold are lost, acknowledged or not",
+            "only {} of {} voters were heard: changes that only the others hold are lost, acknowledged or not",
+            heard.len(),
             view.voters().count()
+        ));
+    }
+    let torn: Vec<_> = heard.iter().filter(|hello| hello.standing == Standing::Unconfirmed).collect();
+    if heard.len() - torn.len() < needed && !torn.is_empty() {
+        let names: Vec<_> = torn.iter().map(|hello| hello.member.as_str()).collect();
+        costs.push(format!(
+            "{} have a torn record at the end, as a power cut leaves of what was never voted on; were it one that rotted on all of \
+             them, what it said is lost",
+            names.join(", ")
         ));
     }
     if !own_holds_it {

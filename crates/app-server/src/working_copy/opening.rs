@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use catalogue::limits::BOOK_BYTES_MAX;
 use catalogue::{Book, BookPath};
 use holder::{Holder, HolderSettings};
-use protocol::{Digest, Record};
+use protocol::{Digest, Incarnation, Record};
 use service::health::Readiness;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ use storage::secret_file::SecretFileError;
 use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
 use two_phase::follower::{FollowerHeader, FollowerState};
 use two_phase::{Manifest, read_checkpoint};
+use uuid::Uuid;
 
 pub(super) const CHECKPOINT_NAME: &str = "catalogue";
 const KEY_NAME: &str = "copy.key";
@@ -74,7 +75,12 @@ pub(super) struct Opened {
 pub(super) fn open(settings: &Settings, readiness: &Readiness, failure: &Failure) -> Result<Opened, OpeningError> {
     let directory = DataDirectory::open(&settings.process.data, "app-server")?;
     let key = secret_file::load_or_create(&directory.path().join(KEY_NAME))?;
-    let (identity, ended_well) = IdentityFile::open(directory.path(), key.clone())?;
+    let (mut identity, ended_well) = IdentityFile::open(directory.path(), key.clone())?;
+    if directory.is_copy() {
+        // The original may run beside it: two of one memory would take each other's connection for ever.
+        identity.change(|identity| identity.incarnation = Incarnation(Uuid::new_v4()))?;
+        directory.make_own()?;
+    }
     let files = BookFiles::open(&directory)?;
     let writer =
         FileWriter::start(files.clone(), settings.file_backlog_bytes_max, on_writer_event(readiness, failure))?;

@@ -32,7 +32,9 @@ impl Answers {
             let index = u32::try_from(index).expect("a round has far fewer changes than four thousand million");
             self.by_change.insert(change.id.clone(), (Arc::clone(&decision), index));
         }
-        self.by_age.push_back((sequence, monotonic_ms, decision));
+        // What a recovery found is known before older records are read from the log.
+        let older = self.by_age.partition_point(|(_, _, other)| other.version < decision.version);
+        self.by_age.insert(older, (sequence, monotonic_ms, decision));
     }
 
     /// Looks a change up.

@@ -94,8 +94,10 @@ impl Coordinator {
                 members.join(", ")
             ));
         }
+        // A memory that is lost belongs to nobody: it may have been greeted by a coordinator that had lost its disk.
+        let is_empty = hello.standing == Standing::Lost && hello.version == Version::ZERO;
         let foreign = cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        if foreign {
+        if foreign && !is_empty {
             return Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster));
         }
         let other = self.members.link(member).is_some_and(|link| link.hello.incarnation != hello.incarnation);
@@ -110,6 +112,9 @@ impl Coordinator {
             return None;
         }
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
+        if foreign && hello.standing == Standing::Lost {
+            return None;
+        }
         if foreign {
             // Where something was committed here, the stranger is in the wrong place, and its numbers say nothing of this log.
             let knows_nothing = self.state.version == Version::ZERO;

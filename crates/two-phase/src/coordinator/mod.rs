@@ -89,6 +89,15 @@ pub enum Mandate {
     },
 }
 
+/// Why a coordinator must not believe its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDoubt {
+    /// For people.
+    pub reason: String,
+    /// It cannot be gone on with: once recovered, the coordinator begins another one.
+    pub is_damaged: bool,
+}
+
 /// Who this coordinator is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorIdentity {
@@ -124,6 +133,7 @@ pub struct Coordinator {
     /// The newest view, which may still be on its way to the disk; the one in force is in the state.
     newest_view: View,
     mandate: Mandate,
+    log_is_damaged: bool,
     parties: HashMap<SessionId, Party>,
     members: Members,
     membership: Option<AskedFor>,
@@ -156,8 +166,7 @@ impl Coordinator {
     ) -> Self {
         let mut coordinator = Self::on(identity, settings, state, last, now);
         let (epoch, cluster) = (coordinator.epoch, coordinator.state.cluster);
-        let record =
-            CoordinatorRecord::EpochTaken { epoch, coordinator: coordinator.identity.coordinator, cluster };
+        let record = CoordinatorRecord::EpochTaken { epoch, coordinator: coordinator.identity.coordinator, cluster };
         coordinator.append(record, Then::EpochTaken);
         coordinator
     }
@@ -170,11 +179,12 @@ impl Coordinator {
         settings: CoordinatorSettings,
         state: CoordinatorState,
         last: LogSequence,
-        reason: String,
+        doubt: LogDoubt,
         now: Now,
     ) -> Self {
         let mut coordinator = Self::on(identity, settings, state, last, now);
-        coordinator.need_recovery(reason);
+        coordinator.log_is_damaged = doubt.is_damaged;
+        coordinator.need_recovery(doubt.reason);
         coordinator
     }
 
@@ -195,6 +205,7 @@ impl Coordinator {
             newest_view: state.view.clone(),
             state,
             mandate: Mandate::Taking,
+            log_is_damaged: false,
             parties: HashMap::new(),
             members: Members::default(),
             membership: None,

@@ -6,8 +6,8 @@
 
 use super::{Coordinator, Party, SessionId};
 use protocol::{
-    CatchUpId, Content, Epoch, FetchedFile, HolderAnswer, HolderId, HolderRequest, MemberId, RequestId, ToAppServer, ToLearner,
-    ToReplicator, WantedFile,
+    CatchUpId, Content, Epoch, FetchedFile, HolderAnswer, HolderId, HolderRequest, MemberId, RequestId, ToAppServer,
+    ToLearner, ToReplicator, WantedFile,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! A coordinator that is not sure of its log, and an operator who asks it what could be done.
+//! A coordinator that is not sure of its log, or that no majority can confirm, and an operator who asks it what could be done.
 //!
 //! ```text
 //!   NeedsRecovery --asked--> members are let in as witnesses --order--> manifest and open round are fetched --> rebuilt
@@ -7,12 +7,13 @@
 //! Witnesses are not welcomed: they accept no epoch of this coordinator, so that the one that has the newer log is not fenced off
 //! by it. What is rebuilt is a state; the driver writes it to disk and starts anew on it, as at any start.
 
+use super::members::MemberLink;
 use super::{Coordinator, CoordinatorEffect, Mandate, Party, SessionId};
-use crate::recovery_plan::{self, Findings, Reports};
+use crate::recovery_plan::{self, Findings, Reports, Trouble};
 use protocol::{
     MemberId, RecoveryAnswer, RecoveryOrder, RecoveryPlan, RecoveryQuestion, ReplicatorHello, RoundId, ToReplicator,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long members are kept as witnesses after somebody has asked, in milliseconds.
 const SURVEY_MS: u64 = 60_000;
@@ -41,18 +42,39 @@ impl Coordinator {
         self.now = now;
         self.survey.until_ms = now.monotonic_ms + SURVEY_MS;
         let mut plan = self.make_plan(accept_loss);
-        plan.obstacles.extend(self.survey.failed.clone());
+        // Told once: whoever looks again sees what is now.
+        plan.obstacles.extend(self.survey.failed.take());
         plan
     }
 
     fn make_plan(&self, accept_loss: bool) -> RecoveryPlan {
-        let reason = match &self.mandate {
-            Mandate::NeedsRecovery { reason } => Some(reason.clone()),
-            _ => None,
+        let witnesses = self.survey.witnesses.iter().map(|(id, (_, hello))| (id.clone(), hello.clone()));
+        let members = self.members.links().map(|(id, link)| (id.clone(), link.hello.clone()));
+        let reports: Reports = members.chain(witnesses).collect();
+        recovery_plan::plan(self.trouble(), &self.state, &reports, accept_loss)
+    }
+
+    /// What it cannot get over without an operator; none if there is nothing.
+    fn trouble(&self) -> Option<Trouble> {
+        match &self.mandate {
+            Mandate::NeedsRecovery { reason } => {
+                Some(Trouble::Log { reason: reason.clone(), is_damaged: self.log_is_damaged })
+            }
+            Mandate::Opening => {
+                let lost = self.lost_memories();
+                let view = &self.state.view;
+                (view.voters().count() < view.majority() + lost.len()).then_some(Trouble::Memories { lost })
+            }
+            Mandate::Taking | Mandate::Open => None,
+        }
+    }
+
+    /// Voters that are here with a memory that counts for nothing (rule NoAmnesia).
+    pub(super) fn lost_memories(&self) -> BTreeSet<MemberId> {
+        let is_lost = |(id, link): &(&MemberId, &MemberLink)| {
+            link.accepted && !link.evidence && !link.vouched && self.state.view.is_voter(id)
         };
-        let witnesses = self.survey.witnesses.iter();
-        let reports: Reports = witnesses.map(|(id, (_, hello))| (id.clone(), hello.clone())).collect();
-        recovery_plan::plan(reason, &self.state, &reports, accept_loss)
+        self.members.links().filter(is_lost).map(|(id, _)| id.clone()).collect()
     }
 
     /// Carries out a plan that the operator has said yes to.
@@ -100,6 +122,7 @@ impl Coordinator {
             let replaced = self.survey.witnesses.insert(hello.member.clone(), (session, hello.clone()));
             if let Some((before, _)) = replaced.filter(|(before, _)| *before != session) {
                 self.parties.remove(&before);
+                self.give_up_recovery(&hello.member);
                 self.close(before, format!("{} connected anew", hello.member));
             }
             self.parties.insert(session, Party::Witness(hello.member.clone()));
@@ -111,8 +134,13 @@ impl Coordinator {
         let is_it = self.survey.witnesses.get(member).is_some_and(|(present, _)| *present == session);
         if is_it {
             self.survey.witnesses.remove(member);
+            self.give_up_recovery(member);
         }
-        if is_it && self.survey.carrying_out.take().is_some() {
+    }
+
+    /// Somebody whose answer may have been awaited is gone.
+    fn give_up_recovery(&mut self, member: &MemberId) {
+        if self.survey.carrying_out.take().is_some() {
             self.survey.failed = Some(format!("{member} went away during the recovery; look again"));
         }
     }

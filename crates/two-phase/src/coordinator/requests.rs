@@ -54,9 +54,9 @@ impl Coordinator {
 
     fn reason_to_refuse_app_server(&self, hello: &AppServerHello) -> Option<String> {
         let foreign = hello.cluster.is_some_and(|cluster| cluster != self.state.cluster);
-        // Also one that needs recovery is silent until its epoch is durable (rule EpochFence).
+        // Also one that needs recovery lets nobody in until its epoch is durable (rule EpochFence): one that takes none, never.
         if self.state.epoch != self.epoch {
-            Some("the coordinator is starting; try again".to_owned())
+            Some(self.why_no_round().unwrap_or_default())
         } else if hello.protocol != PROTOCOL_VERSION {
             Some(format!(
                 "it speaks protocol {}, this coordinator speaks {PROTOCOL_VERSION}; run the same release",

@@ -24,8 +24,16 @@ impl Coordinator {
             Mandate::Taking => return Some("the coordinator is starting".to_owned()),
             Mandate::Opening => {
                 let (accepted, majority) = (self.members.accepted(&self.state.view).len(), self.state.view.majority());
+                let lost: Vec<_> = self.lost_memories().iter().map(ToString::to_string).collect();
+                let lost = match lost.is_empty() {
+                    true => String::new(),
+                    false => format!(
+                        "; {} have lost their memory: bring others back, or see what can be done with: concordance recover",
+                        lost.join(", ")
+                    ),
+                };
                 return Some(format!(
-                    "{accepted} of the {majority} replicators that are needed have accepted this coordinator"
+                    "{accepted} of the {majority} replicators that are needed have accepted this coordinator{lost}"
                 ));
             }
             Mandate::Open => {}

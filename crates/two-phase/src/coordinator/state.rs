@@ -100,12 +100,12 @@ impl CoordinatorState {
         }
     }
 
-    /// The state that a checkpoint describes.
+    /// The state that a checkpoint describes, read at this time of the monotonic clock.
     #[must_use]
-    pub fn from_checkpoint(header: CoordinatorHeader, manifest: Manifest) -> Self {
+    pub fn from_checkpoint(header: CoordinatorHeader, manifest: Manifest, monotonic_ms: u64) -> Self {
         let mut answers = Answers::default();
         for decision in &header.recovered {
-            answers.remember(decision.clone(), LogSequence::ZERO, 0);
+            answers.remember(decision.clone(), LogSequence::ZERO, monotonic_ms);
         }
         Self {
             cluster: header.cluster,
@@ -135,6 +135,12 @@ impl CoordinatorState {
             retained: self.retained.clone(),
             recovered: self.recovered.clone(),
         }
+    }
+
+    /// Decisions that a recovery found at the members, oldest first.
+    #[must_use]
+    pub fn recovered(&self) -> &[Decision] {
+        &self.recovered
     }
 
     /// Keeps the answers of a decision that a recovery found, for clients that send its changes again.

@@ -348,7 +348,8 @@ impl Replicator {
     }
 
     fn accept_epoch(&mut self, epoch: Epoch, coordinator: CoordinatorId, cluster: ClusterId) {
-        if let Some(own) = self.state.cluster.filter(|own| *own != cluster) {
+        let is_empty = self.state.standing == Standing::Lost;
+        if let Some(own) = self.state.cluster.filter(|own| *own != cluster && !is_empty) {
             self.disconnect(format!("the coordinator belongs to cluster {cluster}, this data to cluster {own}"));
             return;
         }

@@ -242,9 +242,9 @@ fn source_that_never_answers_is_sent_away() {
     let effects = cluster.after_ms(540_000);
     let reason = "it did not answer a question about its files within 600000 ms".to_owned();
     assert!(effects.contains(&CoordinatorEffect::Close { session, reason }), "{effects:?}");
-    let given = said(&effects).into_iter().any(|message| {
-        matches!(message, ToReplicator::CatchUp(ToLearner::Files { exhaustive: false, .. }))
-    });
+    let given = said(&effects)
+        .into_iter()
+        .any(|message| matches!(message, ToReplicator::CatchUp(ToLearner::Files { exhaustive: false, .. })));
     assert!(given, "{effects:?}");
 }
 

@@ -10,7 +10,7 @@ use protocol::{
 use std::collections::{BTreeMap, BTreeSet};
 use two_phase::coordinator::{
     Coordinator, CoordinatorEffect, CoordinatorIdentity, CoordinatorRecord, CoordinatorSettings, CoordinatorState,
-    SessionId,
+    LogDoubt, SessionId,
 };
 use two_phase::{LogSequence, Now};
 
@@ -100,6 +100,15 @@ impl Cluster {
             state.apply(record.clone(), *sequence, self.now.monotonic_ms).unwrap();
         }
         self.restart_on(state)
+    }
+
+    /// The coordinator dies and starts again on a log that it must not believe.
+    pub(crate) fn restart_unsure(&mut self, reason: &str) {
+        let (state, last) = (self.core.state().clone(), self.durable);
+        let doubt = LogDoubt { reason: reason.to_owned(), is_damaged: false };
+        self.core = Coordinator::start_unsure(identity(9), self.settings.clone(), state, last, doubt, self.now);
+        self.sessions.clear();
+        self.take();
     }
 
     /// The coordinator dies and starts again on this state.

@@ -9,7 +9,7 @@ use protocol::{
     ToReplicator, Version, Vote, WantedFile,
 };
 use two_phase::Manifest;
-use two_phase::coordinator::{CoordinatorSettings, CoordinatorState, Mandate};
+use two_phase::coordinator::{CoordinatorRecord, CoordinatorSettings, CoordinatorState, Mandate};
 use two_phase::follower::FollowerEffect;
 use two_phase::replicator::Capacity;
 
@@ -19,7 +19,7 @@ fn epoch_that_was_taken_is_in_the_next_checkpoint() {
     let mut cluster = Cluster::level(1);
     let (header, manifest) = (cluster.core.state().header(), cluster.core.state().manifest.clone());
     assert_eq!((header.epoch, header.coordinator), (Epoch(1), Some(cluster.core.coordinator())));
-    cluster.restart_on(CoordinatorState::from_checkpoint(header, manifest));
+    cluster.restart_on(CoordinatorState::from_checkpoint(header, manifest, 0));
     assert_eq!(cluster.core.epoch(), Epoch(2));
 }
 
@@ -112,4 +112,24 @@ fn submission_is_known_again_although_the_answer_of_a_part_is_forgotten() {
     assert_eq!(cluster.submit(2, vec![done, open]), [], "it waits for the same round");
     let effects = [cluster.all_vote_commit(round(1, 2)), cluster.durable()].concat();
     assert_eq!(answers(&effects).iter().map(|(request, _)| *request).collect::<Vec<_>>(), [1, 2]);
+}
+
+/// Rules Once and SafeTrim: the answers that a recovery found are kept although older decisions are read from the log behind them.
+#[test]
+fn answer_that_a_recovery_found_is_kept_beside_older_ones_of_the_log() {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    cluster.commit(vec![put("b", 2, "Persuasion")]);
+    let records = cluster.records();
+    let (mut header, manifest) = (cluster.core.state().header(), cluster.core.state().manifest.clone());
+    header.recovered = cluster.core.state().answers.decisions().take(1).cloned().collect();
+    let mut state = CoordinatorState::from_checkpoint(header, manifest, 0);
+    let is_newest =
+        |record: &CoordinatorRecord| matches!(record, CoordinatorRecord::Decided(one) if one.version == Version(2));
+    for (sequence, record) in records.into_iter().filter(|(_, record)| !is_newest(record)) {
+        state.apply(record, sequence, 0).unwrap();
+    }
+    cluster.restart_on(state);
+    cluster.after_ms(1);
+    assert_eq!(cluster.core.state().recovered().len(), 1);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod fixture;
+mod recovery;
 mod replica;
 mod scripted_holder;
 mod spoken;

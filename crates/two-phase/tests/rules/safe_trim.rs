@@ -65,7 +65,7 @@ fn checkpoint_keeps_a_decision_that_is_not_acknowledged_however_old_it_is() {
     cluster.durable();
     let later = cluster.commit(vec![put("b", 2, "Persuasion")]);
     let (header, manifest) = (cluster.core.state().header(), cluster.core.state().manifest.clone());
-    let mut state = CoordinatorState::from_checkpoint(header, manifest);
+    let mut state = CoordinatorState::from_checkpoint(header, manifest, 0);
     let known = |state: &CoordinatorState| {
         let verdict = state.retained.verdict(decided);
         assert!(matches!(verdict, Verdict::Committed(_)), "replicator 3 may be in doubt about it: {verdict:?}");
@@ -115,7 +115,7 @@ fn low_water_mark_survives_in_a_checkpoint() {
     let forgotten = cluster.commit(vec![put("a", 1, "Emma")]);
     let kept = cluster.decide(vec![put("b", 2, "Persuasion")]);
     let (header, manifest) = (cluster.core.state().header(), cluster.core.state().manifest.clone());
-    let mut state = CoordinatorState::from_checkpoint(header, manifest);
+    let mut state = CoordinatorState::from_checkpoint(header, manifest, 0);
     for (sequence, record) in cluster.records() {
         state.apply(record, sequence, 0).unwrap();
     }

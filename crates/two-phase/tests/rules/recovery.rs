@@ -1,0 +1,206 @@
+//! A coordinator that cannot go on alone, and what it does by an operator's order: with a log that must not be believed, and with a
+//! whole log and too few memories to confirm it.
+
+use crate::fixture::Cluster;
+use crate::spoken::{prepares, said, told};
+use crate::values::{member, put};
+use protocol::{
+    MemberRole, MemberState, RecoveryAnswer, RecoveryOrder, RecoveryPlan, ReplicatorHello, Standing, ToAppServer,
+    ToCoordinator, ToReplicator, Version,
+};
+use two_phase::coordinator::{CoordinatorEffect, CoordinatorState, Mandate};
+
+/// A coordinator that was told not to believe its log, of a cluster at version 1.
+fn unsure() -> Cluster {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    cluster.restart_unsure("its data directory is a copy");
+    cluster
+}
+
+/// A coordinator that has just started, of a cluster at version 1, and replicators of which the first `lost` come without memory.
+fn without_memories(lost: u8) -> Cluster {
+    let mut cluster = Cluster::level_in_sync(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let trusted = cluster.hello(3);
+    cluster.restart();
+    cluster.durable();
+    for number in 1..=lost {
+        let hello = ReplicatorHello {
+            incarnation: crate::values::incarnation(100 + number),
+            version: Version::ZERO,
+            root: protocol::SetDigest::EMPTY,
+            standing: Standing::Lost,
+            ..cluster.hello(number)
+        };
+        cluster.connect(number, hello);
+        cluster.durable();
+        cluster.accept_epoch(number);
+    }
+    cluster.connect(3, trusted);
+    cluster.accept_epoch(3);
+    cluster
+}
+
+fn yes_to(plan: &RecoveryPlan) -> RecoveryOrder {
+    RecoveryOrder {
+        version: plan.version,
+        root: plan.root,
+        open_round: plan.open_round.as_ref().map(|open| open.round),
+        commit: None,
+        accept_loss: false,
+        view: plan.view.as_ref().map(|view| view.number),
+    }
+}
+
+fn rebuilt(effects: &[CoordinatorEffect]) -> CoordinatorState {
+    let state = effects.iter().find_map(|effect| match effect {
+        CoordinatorEffect::Rebuild { state, .. } => Some((**state).clone()),
+        _ => None,
+    });
+    state.unwrap_or_else(|| panic!("nothing is rebuilt: {effects:?}"))
+}
+
+#[test]
+fn coordinator_that_must_not_believe_its_log_writes_nothing_and_lets_nobody_in() {
+    let mut cluster = unsure();
+    assert!(matches!(cluster.core.mandate(), Mandate::NeedsRecovery { .. }));
+    assert!(cluster.core.why_no_round().unwrap().contains("its data directory is a copy"));
+    let hello = cluster.hello(1);
+    let effects = cluster.connect(1, hello);
+    assert!(matches!(said(&effects)[..], [ToReplicator::Refuse { .. }]), "{effects:?}");
+    let app_server = cluster.app_server_joins();
+    assert!(matches!(told(&app_server)[..], [ToAppServer::Refuse { .. }]), "{app_server:?}");
+    let submitted = cluster.submit(1, vec![put("b", 2, "Persuasion")]);
+    let writes = |effect: &CoordinatorEffect| matches!(effect, CoordinatorEffect::Append { .. });
+    assert!(![effects, app_server, submitted].concat().iter().any(writes));
+    assert_eq!(cluster.core.checkpoint_sequence(), None, "what is read of such a log is never saved as the state");
+}
+
+#[test]
+fn copy_that_lacks_a_decision_does_not_abort_its_round_but_commits_it_by_an_order() {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let prepare = prepares(&cluster.submit(1, vec![put("b", 2, "Persuasion")])).remove(0);
+    let in_doubt: Vec<_> = (1..=3)
+        .map(|number| ReplicatorHello {
+            participants: vec![member(1), member(2), member(3)],
+            ..cluster.hello_in_doubt(number, &prepare)
+        })
+        .collect();
+    cluster.restart_unsure("its data directory is a copy");
+    cluster.core.recovery_plan(false, cluster.now);
+    for (number, hello) in (1..=3).zip(in_doubt) {
+        let effects = cluster.connect(number, hello);
+        assert_eq!(said(&effects), Vec::<&ToReplicator>::new(), "it is heard, and told nothing");
+    }
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.obstacles.is_empty() && plan.open_round.as_ref().unwrap().commit, "{plan:?}");
+    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    cluster.take();
+    let answer = RecoveryAnswer::Prepared { prepare: Some(Box::new(prepare.clone())) };
+    let state = rebuilt(&cluster.replicator_says(1, ToCoordinator::Recovery(answer)));
+    assert_eq!((state.version, state.manifest.root()), (Version(2), prepare.expected_root));
+}
+
+#[test]
+fn participant_that_was_not_heard_may_have_refused_the_open_round_and_that_is_said() {
+    let mut cluster = Cluster::level(3);
+    let prepare = prepares(&cluster.submit(1, vec![put("b", 2, "Persuasion")])).remove(0);
+    let participants = vec![member(1), member(2), member(3)];
+    let in_doubt =
+        |number| ReplicatorHello { participants: participants.clone(), ..cluster.hello_in_doubt(number, &prepare) };
+    let (first, second) = (in_doubt(1), in_doubt(2));
+    cluster.restart_unsure("its decision log cannot be believed");
+    cluster.core.recovery_plan(false, cluster.now);
+    cluster.connect(1, first);
+    cluster.connect(2, second);
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert_eq!(plan.open_round.as_ref().unwrap().not_heard, [member(3)]);
+    assert!(plan.costs.iter().any(|cost| cost.contains("replicator-3 may have refused it")), "{:?}", plan.costs);
+}
+
+#[test]
+fn epoch_that_no_majority_can_confirm_is_opened_by_an_order_to_those_who_remember() {
+    let mut cluster = without_memories(2);
+    assert_eq!(*cluster.core.mandate(), Mandate::Opening);
+    let why = cluster.core.why_no_round().unwrap();
+    assert!(why.contains("replicator-1, replicator-2 have lost their memory"), "{why}");
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.obstacles.is_empty() && plan.source.is_none(), "{plan:?}");
+    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    let state = rebuilt(&cluster.take());
+    assert_eq!(state.version, Version(1));
+    let roles: Vec<_> = state.view.members.iter().map(|member| (member.role, member.state)).collect();
+    let joining = (MemberRole::Joining, MemberState::CatchingUp);
+    assert_eq!(roles, [joining, joining, (MemberRole::Voter, MemberState::InSync)]);
+    cluster.restart_on(state);
+    cluster.durable();
+    cluster.join(3);
+    assert_eq!(*cluster.core.mandate(), Mandate::Open);
+    assert_eq!(cluster.core.why_no_round(), None);
+}
+
+#[test]
+fn majority_that_remembers_needs_no_order() {
+    let mut cluster = without_memories(1);
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert_eq!(plan.reason, None);
+    assert!(cluster.core.recover(&yes_to(&plan), cluster.now).is_err());
+}
+
+#[test]
+fn where_nobody_who_remembers_holds_the_newest_version_the_loss_must_be_accepted() {
+    let mut cluster = Cluster::level_in_sync(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let behind = cluster.hello(3);
+    cluster.disconnect(3);
+    cluster.durable();
+    cluster.commit(vec![put("b", 2, "Persuasion")]);
+    cluster.restart();
+    cluster.durable();
+    for number in [1, 2] {
+        let incarnation = crate::values::incarnation(100 + number);
+        let (version, root) = (Version::ZERO, protocol::SetDigest::EMPTY);
+        let hello = ReplicatorHello { incarnation, version, root, standing: Standing::Lost, ..cluster.hello(number) };
+        cluster.connect(number, hello);
+        cluster.durable();
+        cluster.accept_epoch(number);
+    }
+    cluster.connect(3, behind);
+    cluster.accept_epoch(3);
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.obstacles.iter().any(|obstacle| obstacle.contains("--accept-loss")), "{plan:?}");
+    let plan = cluster.core.recovery_plan(true, cluster.now);
+    assert!(plan.obstacles.is_empty() && plan.version == Version(2), "the log says what was committed: {plan:?}");
+    let order = RecoveryOrder { accept_loss: true, ..yes_to(&plan) };
+    cluster.core.recover(&order, cluster.now).unwrap();
+    let state = rebuilt(&cluster.take());
+    let in_sync: Vec<_> = state.view.in_sync().map(|one| one.id.clone()).collect();
+    assert_eq!(in_sync, [member(3)], "a round waits until it holds what was committed");
+}
+
+#[test]
+fn witness_that_connects_anew_during_the_recovery_makes_it_fail_and_it_can_be_ordered_again() {
+    let mut cluster = unsure();
+    cluster.core.recovery_plan(false, cluster.now);
+    let newer = Version(2);
+    for number in 1..=3 {
+        let hello = ReplicatorHello { version: newer, ..cluster.hello(number) };
+        cluster.connect(number, hello);
+    }
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.source.is_some() && plan.obstacles.is_empty(), "{plan:?}");
+    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    let asked = cluster.take();
+    assert!(matches!(said(&asked)[..], [ToReplicator::Recovery(_)]), "{asked:?}");
+    for number in 1..=3 {
+        let hello = ReplicatorHello { version: newer, ..cluster.hello(number) };
+        cluster.connect(number, hello);
+    }
+    let told = cluster.core.recovery_plan(false, cluster.now);
+    assert!(told.obstacles.iter().any(|obstacle| obstacle.contains("went away")), "{:?}", told.obstacles);
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.obstacles.is_empty(), "what is over is told once: {:?}", plan.obstacles);
+    assert_eq!(cluster.core.recover(&yes_to(&plan), cluster.now), Ok(()));
+}

@@ -75,6 +75,14 @@ pub(crate) enum Event {
     DiskHasRoom { replicator: usize },
     /// The coordinator that runs on an old copy of the log is stopped.
     StaleRunEnds,
+    /// One end of a connection to a coordinator that hangs gives it up.
+    Abandoned { session: SessionId },
+    /// A connection that is cut one way is noticed to be of no use.
+    GivenUp { session: SessionId },
+    /// A coordinator that hung goes on beside its successor.
+    PredecessorGoesOn,
+    /// It is stopped.
+    PredecessorEnds,
     /// The run's progress is looked at.
     Look,
 }

@@ -1,11 +1,13 @@
 //! An app-server's copy: what it shows, its files behind that, and what a catch-up does to both.
 
 use crate::agenda::{Event, Node};
+use crate::holding;
 use crate::violation::Held;
 use crate::world::World;
 use catalogue::BookPath;
 use protocol::{
-    CatchUpId, ChangeId, CommittedAnswer, CommittedRound, FetchedFile, HolderAnswer, RequestId, WantedFile,
+    CatchUpId, ChangeId, CommittedAnswer, CommittedRound, FetchedFile, HealResult, HolderRequest, Repair, RequestId,
+    WantedFile,
 };
 use two_phase::write_checkpoint;
 
@@ -62,17 +64,30 @@ impl World {
         }
     }
 
-    pub(crate) fn read_copy(&mut self, index: usize, request: RequestId, files: Vec<WantedFile>) {
+    pub(crate) fn inspect_copy(&mut self, index: usize, request: HolderRequest) {
         let node = &mut self.app_servers[index];
         node.flush();
-        let read = |wanted: WantedFile| {
-            let content = node.files.matching(&wanted.path, wanted.digest).cloned();
-            FetchedFile { wanted, content }
-        };
-        let files = files.into_iter().map(read).collect();
+        let answer = holding::answer(&node.files, request, node.shown, |_| None);
         if let Some(core) = node.core.as_mut() {
-            core.handle_answer(HolderAnswer::FilesRead { request, files });
+            core.handle_answer(answer);
         }
+    }
+
+    pub(crate) fn heal_copy(
+        &mut self,
+        index: usize,
+        request: RequestId,
+        repairs: Vec<Repair>,
+        left: Vec<HealResult>,
+    ) -> Held {
+        let node = &mut self.app_servers[index];
+        node.flush();
+        let (answer, written) = holding::heal(&mut node.files, request, repairs, left, false);
+        let (name, shown) = (node.name(), node.shown);
+        if let Some(core) = node.core.as_mut() {
+            core.handle_answer(answer);
+        }
+        written.iter().try_for_each(|(path, digest)| self.oracle.healed(&name, shown, path, *digest))
     }
 
     pub(crate) fn store_fetched(&mut self, index: usize, catch_up: CatchUpId, files: Vec<FetchedFile>) -> Held {

@@ -8,8 +8,8 @@ use crate::violation::{Held, Rule, Violation};
 use crate::world::{Fuse, World};
 use catalogue::BookPath;
 use protocol::{
-    Action, ChangeId, ClusterId, CommittedAnswer, CommittedRound, FromAppServer, FromCoordinator, HolderRequest,
-    Incarnation, QueryAnswer, RequestId, Submission, SubmissionAnswer, ToAppServer, Version,
+    Action, ChangeId, ClusterId, CommittedAnswer, CommittedRound, FromAppServer, FromCoordinator, Incarnation,
+    QueryAnswer, RequestId, Submission, SubmissionAnswer, ToAppServer, Version,
 };
 use std::collections::{BTreeMap, VecDeque};
 use two_phase::coordinator::SessionId;
@@ -262,14 +262,11 @@ impl World {
             }
             FollowerEffect::StoreFetched { catch_up, files } => self.store_fetched(index, catch_up, files),
             FollowerEffect::Install { catch_up, removed } => self.install_copy(index, catch_up, removed),
-            FollowerEffect::Inspect(HolderRequest::ReadFiles { request, files, .. }) => {
-                self.read_copy(index, request, files);
+            FollowerEffect::Inspect(request) => {
+                self.inspect_copy(index, request);
                 Ok(())
             }
-            FollowerEffect::Inspect(_) | FollowerEffect::Heal { .. } => {
-                let sentence = "an app-server is asked about its files, but no restore was started".to_owned();
-                Err(Violation { rule: Rule::Contract, sentence })
-            }
+            FollowerEffect::Heal { request, repairs, left, .. } => self.heal_copy(index, request, repairs, left),
         }
     }
 

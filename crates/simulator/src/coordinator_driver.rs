@@ -13,9 +13,20 @@ use protocol::{
 use std::collections::BTreeSet;
 use two_phase::coordinator::{
     Answers, Coordinator, CoordinatorEffect, CoordinatorHeader, CoordinatorIdentity, CoordinatorRecord,
-    CoordinatorState, SessionId,
+    CoordinatorState, LogDoubt, SessionId,
 };
 use two_phase::{LogSequence, Now, SyncWhen, read_checkpoint, write_checkpoint};
+
+/// Why a coordinator must not believe what is on its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The directory is a copy.
+    Copied,
+    /// The end of the log is damaged.
+    Damaged,
+    /// There is nothing: it takes itself for a new one, until it meets somebody who knows more.
+    Lost,
+}
 
 /// The coordinator: what its disk holds, and its process while it runs.
 pub(crate) struct CoordinatorNode {
@@ -28,7 +39,12 @@ pub(crate) struct CoordinatorNode {
     /// The newest log, while the process runs on the old copy.
     pub(crate) newest: Option<SimulatedLog<CoordinatorRecord>>,
     pub(crate) unix_offset_ms: u64,
+    pub(crate) doubt: Option<Doubt>,
+    /// An operator has said yes to a plan.
+    pub(crate) recovers: bool,
     first_view: View,
+    /// The cluster that a start on an empty disk makes.
+    cluster: u128,
     started_us: u64,
     closed: BTreeSet<SessionId>,
     /// The replicator whose running process has just said hello.
@@ -46,7 +62,10 @@ impl CoordinatorNode {
             old_copy: None,
             newest: None,
             unix_offset_ms: 1_700_000_000_000,
+            doubt: None,
+            recovers: false,
             first_view,
+            cluster: 77,
             started_us: 0,
             closed: BTreeSet::new(),
             greeting: None,
@@ -54,7 +73,19 @@ impl CoordinatorNode {
         }
     }
 
-    fn now(&self, now_us: u64) -> Now {
+    /// One that is going to start on a copy of its disk.
+    pub(crate) fn successor(&self) -> Self {
+        let (log, cluster) = (self.log.clone(), self.cluster);
+        // No number of a start is ever that of another one.
+        Self { log, cluster, boot: self.boot + 1_000_000, ..Self::new(self.first_view.clone()) }
+    }
+
+    /// Its disk is replaced by an empty one.
+    pub(crate) fn lose_disk(&mut self) {
+        (self.log, self.cluster, self.doubt) = (SimulatedLog::new(), self.cluster + 1, Some(Doubt::Lost));
+    }
+
+    pub(crate) fn now(&self, now_us: u64) -> Now {
         // A monotonic clock begins somewhere, not at zero.
         let monotonic_ms = 5_000 + (now_us - self.started_us) / 1_000;
         Now { monotonic_ms, unix_ms: self.unix_offset_ms + now_us / 1_000 }
@@ -63,11 +94,11 @@ impl CoordinatorNode {
     fn recover(&self, now: Now) -> Result<CoordinatorState, Violation> {
         let broken = |reason: String| Violation { rule: Rule::Contract, sentence: reason };
         let mut state = match self.log.checkpoint() {
-            None => CoordinatorState::new(ClusterId(uuid::Uuid::from_u128(77)), self.first_view.clone()),
+            None => CoordinatorState::new(ClusterId(uuid::Uuid::from_u128(self.cluster)), self.first_view.clone()),
             Some((_, text)) => {
                 let (header, manifest) =
                     read_checkpoint::<CoordinatorHeader>(text).map_err(|error| broken(error.to_string()))?;
-                CoordinatorState::from_checkpoint(header, manifest)
+                CoordinatorState::from_checkpoint(header, manifest, now.monotonic_ms)
             }
         };
         for (sequence, record) in self.log.records() {
@@ -82,7 +113,7 @@ impl World {
         let (now_us, coordinator) = (self.agenda.now_us(), CoordinatorId(self.unique()));
         let node = &mut self.coordinator;
         node.boot += 1;
-        (node.started_us, node.timer_us, node.closed) = (now_us, None, BTreeSet::new());
+        (node.started_us, node.timer_us, node.closed, node.recovers) = (now_us, None, BTreeSet::new(), false);
         let now = node.now(now_us);
         let mut state = node.recover(now)?;
         match self.planted {
@@ -93,7 +124,15 @@ impl World {
         let (version, last) = (state.version, node.log.last());
         self.oracle.coordinator_recovered(&state)?;
         let identity = CoordinatorIdentity { coordinator, data_key: "00".repeat(32) };
-        self.coordinator.core = Some(Coordinator::start(identity, self.scenario.settings.clone(), state, last, now));
+        let settings = self.scenario.settings.clone();
+        self.coordinator.core = Some(match self.coordinator.doubt {
+            Some(doubt @ (Doubt::Copied | Doubt::Damaged)) => {
+                let reason = format!("its log is {doubt:?}");
+                let doubt = LogDoubt { reason, is_damaged: doubt == Doubt::Damaged };
+                Coordinator::start_unsure(identity, settings, state, last, doubt, now)
+            }
+            None | Some(Doubt::Lost) => Coordinator::start(identity, settings, state, last, now),
+        });
         self.note(&[10, last.0, version.0], || format!("coordinator starts at version {version}, record {}", last.0));
         self.figures.count("start of the coordinator");
         self.drain_coordinator()
@@ -177,7 +216,7 @@ impl World {
         }
     }
 
-    fn sync_coordinator(&mut self, through: LogSequence) -> Held {
+    pub(crate) fn sync_coordinator(&mut self, through: LogSequence) -> Held {
         let now_us = self.agenda.now_us();
         for (sequence, record) in self.coordinator.log.sync(through) {
             self.note(&[15, sequence.0], || format!("coordinator: record {} is durable: {record:?}", sequence.0));
@@ -241,11 +280,8 @@ impl World {
                 Ok(())
             }
             CoordinatorEffect::Happened(event) => self.coordinator_event(&event),
-            CoordinatorEffect::KeepReport(_) => Ok(()),
-            CoordinatorEffect::Rebuild { .. } => {
-                let sentence = "the coordinator is rebuilt, though nobody asked for it".to_owned();
-                Err(Violation { rule: Rule::Contract, sentence })
-            }
+            CoordinatorEffect::KeepReport(report) => self.restored(&report),
+            CoordinatorEffect::Rebuild { state, plan } => self.rebuild_coordinator(&state, &plan),
         }
     }
 

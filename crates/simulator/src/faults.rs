@@ -1,10 +1,12 @@
 //! What breaks, and when it stops breaking.
 
 use crate::agenda::{Event, Node};
+use crate::coordinator_driver::Doubt;
+use crate::network::End;
 use crate::planted::PlantedBug;
 use crate::violation::Held;
 use crate::world::{Fuse, World};
-use protocol::Version;
+use protocol::{FromAppServer, Version};
 use two_phase::replicator::ReplicatorState;
 
 /// After this the faulty phase ends, however few rounds there were.
@@ -36,7 +38,7 @@ impl World {
         let delay_us = self.random.interval(self.scenario.fault_us);
         self.agenda.after(delay_us, Event::Fault);
         match self.random.below(100) {
-            0..40 => {
+            0..34 => {
                 let node = self.some_node();
                 let fuse = match self.random.below(2) {
                     0 => Fuse::Effects(self.random.between(1, 60) as u32),
@@ -45,28 +47,32 @@ impl World {
                 self.arm_crash(node, Some(fuse));
                 Ok(())
             }
-            40..48 => {
+            34..40 => {
                 let node = self.some_node();
                 self.crash(node)
             }
-            48..70 => self.break_some_connection(),
-            70..76 => self.isolate_some_node(),
-            76..78 => self.lose_disk(),
-            78 => self.change_some_member(),
-            79 => self.lose_copy(),
-            80..83 => self.rot_record(),
-            83..87 => self.fill_disk(),
-            87..90 => {
+            40..56 => self.break_some_connection(),
+            56..60 => self.cut_one_way(),
+            60..66 => self.isolate_some_node(),
+            66..68 => self.lose_disk(),
+            68..76 => self.change_some_member(),
+            76 => self.lose_copy(),
+            77..80 => self.rot_record(),
+            80..83 => self.fill_disk(),
+            83..85 => {
                 self.coordinator.unix_offset_ms = self.random.between(0, 3_000_000_000_000);
                 self.figures.count("fault: jump of the coordinator's clock");
                 Ok(())
             }
-            90..92 => self.crash_all(),
-            92..95 => self.change_some_member(),
-            95..97 => {
+            85..87 => self.crash_all(),
+            87 => self.hang_coordinator(),
+            88..94 => self.damage_files(),
+            94 => self.lose_coordinator_disk(),
+            95 => {
                 self.keep_copy();
                 Ok(())
             }
+            96 => self.ask_for_scrub(),
             _ => self.run_on_old_copy(),
         }
     }
@@ -86,6 +92,21 @@ impl World {
             self.note(&[60, session.0], || format!("connection {} breaks", session.0));
             self.figures.count("fault: broken connection");
             self.break_connection(session);
+        }
+        Ok(())
+    }
+
+    /// Nothing arrives one way any more, until somebody gives the connection up.
+    fn cut_one_way(&mut self) -> Held {
+        let sessions = self.network.sessions(self.coordinator.boot);
+        if !sessions.is_empty() {
+            let session = *self.random.pick(&sessions);
+            let to = *self.random.pick(&[End::Coordinator, End::Dialler]);
+            self.note(&[76, session.0], || format!("connection {} loses what goes to {to:?}", session.0));
+            self.figures.count("fault: connection cut one way");
+            self.network.cut_one_way(session, to, self.agenda.now_us());
+            let noticed_us = self.random.between(10_000, 2_000_000);
+            self.agenda.after(noticed_us, Event::GivenUp { session });
         }
         Ok(())
     }
@@ -114,7 +135,7 @@ impl World {
     /// Whether one more replicator may lose its memory: they must stay a minority. While the coordinator runs on an old copy of
     /// its log none may: those who know more are all that can tell.
     fn may_lose(&self, index: usize) -> bool {
-        if self.coordinator.newest.is_some() || self.agenda.now_us() < self.members_settle_at_us {
+        if !self.some_memory_may_be_lost() || self.damage.is_outstanding() {
             return false;
         }
         let voters = self.oracle.voters();
@@ -123,6 +144,20 @@ impl World {
         }
         let others = voters.iter().filter(|voter| **voter != index && !self.oracle.has_lost(**voter)).count();
         others > voters.len() / 2
+    }
+
+    /// While the members change, or the coordinator must not believe its log, what the members hold is all that there is.
+    pub(crate) fn some_memory_may_be_lost(&self) -> bool {
+        let is_sure =
+            self.coordinator.newest.is_none() && self.coordinator.doubt.is_none() && self.predecessor.is_none();
+        is_sure && self.agenda.now_us() >= self.members_settle_at_us
+    }
+
+    /// Voters that hold all that is committed, on disks that have not failed since.
+    pub(crate) fn level_voters(&self) -> Vec<usize> {
+        let version = self.oracle.version();
+        let holds = |index: &usize| !self.oracle.has_lost(*index) && self.oracle.holders_of(version, &[*index]) == 1;
+        self.oracle.voters().into_iter().filter(holds).collect()
     }
 
     /// A replicator stops, and its disk is replaced by an empty one, or one on which only the files are left.
@@ -198,10 +233,47 @@ impl World {
         Ok(())
     }
 
+    /// Somebody asks for a scrub, over some app-server.
+    fn ask_for_scrub(&mut self) -> Held {
+        let app_server = self.random.index(self.app_servers.len());
+        if self.app_servers[app_server].welcomed {
+            let request = self.next_request(app_server);
+            self.app_server_says(app_server, FromAppServer::Scrub { request });
+        }
+        Ok(())
+    }
+
+    /// Whether so many replicators know of a committed round that every majority has one who does.
+    pub(crate) fn enough_know_of_a_round(&self) -> bool {
+        let voters = self.oracle.voters();
+        self.oracle.holders_of(Version::ZERO.next(), &voters) > voters.len() - (voters.len() / 2 + 1)
+    }
+
+    /// The coordinator's disk is lost, or the end of its log is damaged.
+    fn lose_coordinator_disk(&mut self) -> Held {
+        if !self.some_memory_may_be_lost() || !self.enough_know_of_a_round() {
+            return Ok(());
+        }
+        self.crash(Node::Coordinator)?;
+        if self.random.per_mille(500) {
+            self.coordinator.lose_disk();
+            self.figures.count("fault: disk of the coordinator lost");
+        } else {
+            self.coordinator.doubt = Some(Doubt::Damaged);
+            for _ in 0..self.random.between(1, 5) {
+                self.coordinator.log.rot();
+            }
+            self.figures.count("fault: log of the coordinator damaged");
+        }
+        self.oracle.is_unsure(true);
+        self.note(&[77], || "the coordinator's disk is lost or damaged".to_owned());
+        Ok(())
+    }
+
     // The coordinator on an old copy of its log.
 
     fn keep_copy(&mut self) {
-        if self.coordinator.newest.is_none() {
+        if self.coordinator.newest.is_none() && self.coordinator.doubt.is_none() {
             let copy = (self.oracle.version(), self.oracle.voters(), self.coordinator.log.synced_copy());
             self.coordinator.old_copy = Some(copy);
         }
@@ -215,7 +287,9 @@ impl World {
         let majority = voters.len() / 2 + 1;
         // Where other members vote by now, those who do not any more cannot know.
         let others_vote = *voters != self.oracle.voters();
-        if self.coordinator.newest.is_some() || others_vote || who_know <= voters.len() - majority {
+        let is_busy =
+            self.coordinator.newest.is_some() || self.coordinator.doubt.is_some() || self.predecessor.is_some();
+        if is_busy || others_vote || who_know <= voters.len() - majority {
             return Ok(());
         }
         self.crash(Node::Coordinator)?;
@@ -256,6 +330,7 @@ impl World {
             self.arm_crash(node, None);
         }
         self.end_stale_run()?;
+        self.end_predecessor()?;
         for index in 0..self.replicators.len() {
             self.replicators[index].isolated_until_us = 0;
             self.end_full_disk(index)?;

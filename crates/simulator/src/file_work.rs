@@ -2,12 +2,17 @@
 //! one piece after the other.
 
 use crate::agenda::{Event, Node};
+use crate::holding;
+use crate::planted::PlantedBug;
 use crate::replicator_driver::ReplicatorNode;
 use crate::violation::Held;
 use crate::world::World;
 use catalogue::BookPath;
-use protocol::{Action, CatchUpId, Content, FetchedFile, HolderAnswer, HolderRequest, WantedFile};
-use two_phase::replicator::ReplicatorRecord;
+use protocol::{
+    Action, BucketNumber, CatchUpId, Content, Digest, FetchedFile, HealOutcome, HealResult, HolderRequest, Repair,
+    RequestId, ScrubOutcome, ScrubReport, WantedFile,
+};
+use two_phase::replicator::{FileChange, ReplicatorRecord};
 use two_phase::write_checkpoint;
 
 /// A piece of file work.
@@ -17,18 +22,25 @@ pub(crate) enum FileTask {
     StoreFetched { catch_up: CatchUpId, files: Vec<FetchedFile> },
     Install { catch_up: CatchUpId, removed: Vec<BookPath> },
     Inspect(HolderRequest),
+    Heal { request: RequestId, repairs: Vec<Repair>, left: Vec<HealResult> },
+    Scrub,
+}
+
+impl FileTask {
+    /// A round has touched these files since the task was given: a repair that was judged before leaves them alone, also where they
+    /// hold again what was found.
+    pub(crate) fn leave_alone(&mut self, touched: &[FileChange]) {
+        let Self::Heal { repairs, left, .. } = self else { return };
+        for repair in repairs.extract_if(.., |repair| touched.iter().any(|file| file.path == repair.path)) {
+            let outcome = HealOutcome::Changed { reason: "a newer round changes this file".to_owned() };
+            left.push(HealResult { name: repair.path.to_string(), outcome });
+        }
+    }
 }
 
 impl ReplicatorNode {
     fn missing(&self, files: Vec<WantedFile>) -> Vec<WantedFile> {
         files.into_iter().filter(|file| self.files.matching(&file.path, file.digest).is_none()).collect()
-    }
-
-    /// Reads bytes with these digests from the files; with `anywhere` also from the log.
-    fn read(&self, wanted: WantedFile, anywhere: bool) -> FetchedFile {
-        let from_file = self.files.matching(&wanted.path, wanted.digest).cloned();
-        let content = from_file.or_else(|| if anywhere { self.read_log(wanted) } else { None });
-        FetchedFile { wanted, content }
     }
 
     fn read_log(&self, wanted: WantedFile) -> Option<Content> {
@@ -85,12 +97,46 @@ impl World {
             }
             FileTask::Install { catch_up, removed } => return self.install(index, catch_up, removed),
             FileTask::Inspect(request) => {
-                let answer = answer(node, request);
+                let answer = holding::answer(&node.files, request, node.applied, |wanted| node.read_log(wanted));
                 let core = node.core.as_mut().expect("it was there a moment ago");
                 core.handle_answer(answer);
             }
+            FileTask::Heal { request, repairs, left } => {
+                let blindly = self.planted == Some(PlantedBug::HealsBlindly);
+                let (answer, written) = holding::heal(&mut node.files, request, repairs, left, blindly);
+                let (name, applied) = (node.name.to_string(), node.applied);
+                let core = node.core.as_mut().expect("it was there a moment ago");
+                core.handle_answer(answer);
+                written.iter().try_for_each(|(path, digest)| self.oracle.healed(&name, applied, path, *digest))?;
+            }
+            FileTask::Scrub => self.scrub(index),
         }
         self.measure(index)
+    }
+
+    /// Reads all files at once, where the real one takes its time; what is not certain is not judged.
+    fn scrub(&mut self, index: usize) {
+        let node = &mut self.replicators[index];
+        let all_is_written = node.log.durable() == node.log.last();
+        let Some(core) = node.core.as_mut() else { return };
+        let expected = core.expected_files(&BucketNumber::all().collect::<Vec<_>>()).filter(|_| all_is_written);
+        let mut report = ScrubReport::started(self.agenda.now_us());
+        match expected {
+            None => report.add(ScrubOutcome::Unknown),
+            Some(expected) => {
+                for (path, record) in &expected.records {
+                    let found = node.files.read(path).map(|content| Digest::of(content.bytes()));
+                    let is_right = found == Some(record.digest);
+                    report.add(if is_right { ScrubOutcome::Clean } else { ScrubOutcome::Damaged });
+                }
+                let is_extra =
+                    |path: &BookPath| !expected.records.contains_key(path) && !expected.distrusted.contains(path);
+                node.files.all().filter(|(path, _)| is_extra(path)).for_each(|_| report.add(ScrubOutcome::Extra));
+            }
+        }
+        report.finished_at_ms = Some(self.agenda.now_us());
+        self.figures.count("scrub of a replicator");
+        core.handle_scrubbed(report);
     }
 
     /// First the files, then the log, then the checkpoint that vouches for both. From the question what to install to its end
@@ -122,20 +168,11 @@ impl World {
             return self.crash(node);
         }
         let replicator = &mut self.replicators[index];
+        replicator.applied = state.version;
         replicator.log.trim(after.next());
         if let Some(core) = replicator.core.as_mut() {
             core.handle_installed(catch_up, state);
         }
         self.measure(index)
-    }
-}
-
-fn answer(node: &ReplicatorNode, request: HolderRequest) -> HolderAnswer {
-    match request {
-        HolderRequest::ReadFiles { request, files, anywhere } => {
-            let files = files.into_iter().map(|wanted| node.read(wanted, anywhere)).collect();
-            HolderAnswer::FilesRead { request, files }
-        }
-        other => HolderAnswer::Failed { request: other.request(), reason: "only catch-ups are simulated".to_owned() },
     }
 }

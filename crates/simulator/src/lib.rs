@@ -9,10 +9,11 @@
 //! | `scenario` | how big, how slow and how unlucky a cluster is |
 //! | `world`, `connections` | the loop, the processes, what they share |
 //! | `coordinator_driver`, `replicator_driver`, `app_server_driver` | what a driver does with the core's effects |
-//! | `replicator_files`, `file_work`, `app_server_copy` | the files that follow the log |
+//! | `replicator_files`, `file_work`, `app_server_copy`, `holding` | the files that follow the log; what is said of them, and mended |
 //! | `peers` | what replicators ask each other |
 //! | `clients` | who asks for changes |
-//! | `faults`, `rest` | what breaks; how it must end |
+//! | `faults`, `damage`, `succession` | what breaks: processes, disks and links; files; a coordinator that hangs beside its successor |
+//! | `operator`, `rest` | who puts it right; how it must end |
 //! | `simulated_log`, `simulated_files`, `network`, `agenda` | the world outside the processes |
 //! | `oracle` | the rules, one file each |
 //! | `planted` | bugs in drivers, which the oracle must find |
@@ -24,11 +25,14 @@ mod books;
 mod clients;
 mod connections;
 mod coordinator_driver;
+mod damage;
 mod faults;
 mod figures;
 mod file_work;
+mod holding;
 mod membership;
 mod network;
+mod operator;
 mod oracle;
 mod peers;
 mod planted;
@@ -40,6 +44,7 @@ mod run;
 mod scenario;
 mod simulated_files;
 mod simulated_log;
+mod succession;
 mod trace;
 mod violation;
 mod world;

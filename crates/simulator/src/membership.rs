@@ -15,7 +15,9 @@ impl World {
     pub(crate) fn change_some_member(&mut self) -> Held {
         let app_server = self.random.index(self.app_servers.len());
         let some_memory_is_lost = self.oracle.voters().into_iter().any(|voter| self.oracle.has_lost(voter));
-        if self.coordinator.newest.is_some() || some_memory_is_lost || !self.app_servers[app_server].welcomed {
+        let may_change =
+            self.coordinator.newest.is_none() && self.coordinator.doubt.is_none() && self.predecessor.is_none();
+        if !may_change || some_memory_is_lost || !self.app_servers[app_server].welcomed {
             return Ok(());
         }
         let away: Vec<_> = (0..self.replicators.len()).filter(|index| self.replicators[*index].removed).collect();
@@ -30,6 +32,10 @@ impl World {
             Some(_) if self.random.per_mille(500) => ("demoted", MembershipChange::Demote { member }),
             Some(_) => ("removed", MembershipChange::Remove { member }),
         };
+        // Who goes may be the only one with a file that is intact.
+        if self.damage.is_outstanding() && matches!(what, "removed" | "demoted") {
+            return Ok(());
+        }
         self.figures.count(match what {
             "added" => "member asked to be added",
             "promoted" => "member asked to be promoted",

@@ -83,6 +83,11 @@ impl Network {
         self.connections.get(&session)
     }
 
+    /// Whether a connection is there, and leads to this start of the coordinator.
+    pub(crate) fn leads_to(&self, session: SessionId, coordinator_boot: u64) -> bool {
+        self.connection(session).is_some_and(|connection| connection.coordinator_boot == coordinator_boot)
+    }
+
     /// Connections that lead to this start of the coordinator.
     pub(crate) fn sessions(&self, coordinator_boot: u64) -> Vec<SessionId> {
         let those = self.connections.iter().filter(|(_, connection)| connection.coordinator_boot == coordinator_boot);
@@ -115,6 +120,14 @@ impl Network {
             broken_us = broken_us.max(at_us);
         }
         broken_us
+    }
+
+    /// From now on nothing arrives one way, and nobody notices.
+    pub(crate) fn cut_one_way(&mut self, session: SessionId, to: End, now_us: u64) {
+        if let Some(connection) = self.connections.get_mut(&session) {
+            let lane = connection.lane(to);
+            lane.cut_us = Some(lane.cut_us.map_or(now_us, |cut| cut.min(now_us)));
+        }
     }
 
     /// One end reads and sends no more; what it has sent still arrives. Returns when the other end has all of it.

@@ -48,11 +48,15 @@ pub enum PlantedBug {
     NeverSyncsSoon,
     /// The coordinator's views leave out one more member than they say.
     LeavesOutOneMore,
+    /// A replicator mends a file without looking whether it still holds what it was judged by.
+    HealsBlindly,
+    /// A coordinator on a copy of its log does not know that it is one.
+    TrustsItsCopy,
 }
 
 impl PlantedBug {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::AbortsForCommit,
         Self::CountsOneVoteForAll,
         Self::VotesBeforeDurable,
@@ -73,6 +77,8 @@ impl PlantedBug {
         Self::TrimsTooMuch,
         Self::NeverSyncsSoon,
         Self::LeavesOutOneMore,
+        Self::HealsBlindly,
+        Self::TrustsItsCopy,
     ];
 
     /// The rule that it breaks.
@@ -97,6 +103,8 @@ impl PlantedBug {
             Self::TrimsTooMuch => Rule::SafeTrim,
             Self::NeverSyncsSoon => Rule::Liveness,
             Self::LeavesOutOneMore => Rule::MinInSync,
+            Self::HealsBlindly => Rule::NoRollback,
+            Self::TrustsItsCopy => Rule::Agreement,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::simulated_files::SimulatedFiles;
 use crate::simulated_log::SimulatedLog;
 use crate::violation::{Held, Rule, Violation};
 use crate::world::{Fuse, World};
-use protocol::{FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator};
+use protocol::{FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator, Version};
 use std::collections::{BTreeMap, VecDeque};
 use two_phase::coordinator::SessionId;
 use two_phase::replicator::{
@@ -29,6 +29,8 @@ pub(crate) struct ReplicatorNode {
     pub(crate) log: SimulatedLog<ReplicatorRecord>,
     pub(crate) files: SimulatedFiles,
     pub(crate) backlog: VecDeque<Vec<FileChange>>,
+    /// The version whose files were handed over to be written.
+    pub(crate) applied: Version,
     pub(crate) file_tasks: VecDeque<FileTask>,
     /// Peers whose questions are not answered yet, and which start of them asked.
     pub(crate) asking: BTreeMap<PeerRequest, (usize, u64)>,
@@ -51,6 +53,7 @@ impl ReplicatorNode {
             log: SimulatedLog::new(),
             files: SimulatedFiles::default(),
             backlog: VecDeque::new(),
+            applied: Version::ZERO,
             file_tasks: VecDeque::new(),
             asking: BTreeMap::new(),
             next_request: 0,
@@ -126,6 +129,7 @@ impl World {
         // A memory that was lost, or a catch-up that was cut short, may have left files that nobody knows.
         let manifest = core.state().manifest.clone();
         core.distrust(node.files.all().map(|(path, _)| *path).filter(|path| manifest.record(path).is_none()));
+        node.applied = core.state().version;
         node.core = Some(core.with_peer_pacing(peers::PACING));
         if new.is_none() {
             let state = self.replicators[index].state_on_disk()?;
@@ -310,11 +314,13 @@ impl World {
                 self.answer_peer(index, request, answer);
                 Ok(())
             }
-            // Files are looked at by the oracle.
-            ReplicatorEffect::Scrub => Ok(()),
-            ReplicatorEffect::Heal { .. } => {
-                let sentence = format!("{name} is asked to heal files, but no restore was started");
-                Err(Violation { rule: Rule::Contract, sentence })
+            ReplicatorEffect::Scrub => {
+                self.queue_file_task(index, FileTask::Scrub);
+                Ok(())
+            }
+            ReplicatorEffect::Heal { request, repairs, left, .. } => {
+                self.queue_file_task(index, FileTask::Heal { request, repairs, left });
+                Ok(())
             }
         }
     }

@@ -12,7 +12,13 @@ use two_phase::write_checkpoint;
 impl World {
     pub(crate) fn queue_files(&mut self, index: usize, version: Version, files: Vec<FileChange>) -> Held {
         self.oracle.files_written(self.replicators[index].name.as_str(), version, &files)?;
-        self.replicators[index].backlog.push_back(files);
+        let blindly = self.planted == Some(PlantedBug::HealsBlindly);
+        let node = &mut self.replicators[index];
+        for task in node.file_tasks.iter_mut().filter(|_| !blindly) {
+            task.leave_alone(&files);
+        }
+        node.applied = node.applied.max(version);
+        node.backlog.push_back(files);
         if self.replicators[index].backlog.len() == 1 {
             self.write_back_later(index);
         }

@@ -1,12 +1,11 @@
 //! The end of a run: once nothing breaks any more, everybody becomes level, and every copy holds what was committed.
 
-use crate::agenda::{Event, Node};
+use crate::agenda::Event;
 use crate::faults::Phase;
 use crate::replicator_driver::ReplicatorNode;
 use crate::violation::{Held, Rule, Violation, ensure};
 use crate::world::World;
 use protocol::{MemberState, Standing};
-use two_phase::coordinator::Mandate;
 
 /// How long clients go on after the faults.
 const CALM_US: u64 = 1_500_000;
@@ -23,6 +22,7 @@ impl World {
     /// Looks at the run's progress, now and then.
     pub(crate) fn look(&mut self) -> Held {
         self.agenda.after(LOOK_US, Event::Look);
+        self.forget_late_restore();
         self.operate()?;
         match self.phase {
             Phase::Calm if self.agenda.now_us() >= self.phase_ends_us => {
@@ -41,17 +41,6 @@ impl World {
         }
     }
 
-    /// The operator: a coordinator on the newest log that another one has outbid is started again, and takes a higher epoch.
-    fn operate(&mut self) -> Held {
-        let needs_recovery =
-            self.coordinator.core.as_ref().is_some_and(|core| matches!(core.mandate(), Mandate::NeedsRecovery { .. }));
-        if needs_recovery && self.coordinator.newest.is_none() {
-            self.figures.count("coordinator started again by the operator");
-            return self.crash(Node::Coordinator);
-        }
-        Ok(())
-    }
-
     /// Why it is not over; none if it is.
     fn obstacle_to_rest(&self) -> Option<String> {
         let Some(coordinator) = &self.coordinator.core else { return Some("the coordinator is down".to_owned()) };
@@ -61,6 +50,9 @@ impl World {
         }
         if coordinator.changes_waiting() > 0 {
             return Some(format!("{} changes still wait for a round", coordinator.changes_waiting()));
+        }
+        if self.damage.is_outstanding() {
+            return Some("files are damaged and not restored".to_owned());
         }
         if !coordinator.state().retained.is_empty() {
             return Some(format!("{} decisions are still retained", coordinator.state().retained.len()));

@@ -44,23 +44,23 @@ impl Scenario {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let retention_ms = if random.per_mille(300) { random.between(2_000, 20_000) } else { 24 * 60 * 60 * 1_000 };
         let file_work_us = *random.pick(&[1_000, 20_000, 20_000, 500_000]);
-        // A source that is asked again before it can have answered is asked ever more, and answers nobody in time.
-        let holder_timeout_min_ms = 10 * file_work_us / 1_000 + 200;
         let settings = CoordinatorSettings {
             vote_timeout_ms: random.between(50, 1_000),
             change_wait_ms: random.between(500, 5_000),
             pause_after_refusal_ms: random.between(20, 500),
-            holder_timeout_ms: random.between(holder_timeout_min_ms, holder_timeout_min_ms + 3_000),
+            // Some sources are always late.
+            holder_timeout_ms: if random.per_mille(400) { random.between(100, 4_000) } else { 15_000 },
             answer_retention_ms: retention_ms,
             round_changes_max: *random.pick(&[4, 8, 1_024]),
             queue_changes_max: *random.pick(&[6, 20, 65_536]),
             lab: true,
             policy: if random.per_mille(250) { CommitPolicy::All } else { CommitPolicy::InSync },
             catch_up_bytes_per_second: *random.pick(&[20_000, 1_000_000, 64_000_000]),
+            scrub_heals: random.per_mille(300),
             ..CoordinatorSettings::default()
         };
         Self {
-            replicators: *random.pick(&[3, 3, 3, 3, 4, 5]),
+            replicators: *random.pick(&[3, 3, 3, 3, 3, 4, 5, 7]),
             app_servers: *random.pick(&[1, 2]),
             clients: random.between(3, 8) as usize,
             think_us: random.between(1_000, 60_000),
@@ -72,7 +72,7 @@ impl Scenario {
             checkpoint_us: random.between(50_000, 1_000_000),
             fault_us: random.between(50_000, 600_000),
             backlog_bytes_max: *random.pick(&[2_000, 10_000, 1_000_000]),
-            rounds_min: 100,
+            rounds_min: 200,
             faults_min: 25,
             settings,
         }

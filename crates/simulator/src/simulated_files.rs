@@ -11,6 +11,8 @@ pub(crate) struct SimulatedFiles {
     current: BTreeMap<BookPath, Content>,
     /// What synced files held before they were written anew without a sync.
     unsynced: BTreeMap<BookPath, Option<Content>>,
+    /// Bytes that repairs have replaced.
+    quarantine: BTreeMap<Digest, Content>,
 }
 
 impl SimulatedFiles {
@@ -22,6 +24,25 @@ impl SimulatedFiles {
             Some(content) => self.current.insert(path, content),
             None => self.current.remove(&path),
         };
+    }
+
+    /// Somebody else writes or removes a file: the disk holds it so.
+    pub(crate) fn damage(&mut self, path: BookPath, content: Option<Content>) {
+        self.write(path, content);
+        self.unsynced.remove(&path);
+    }
+
+    /// Mends a file, durably, and keeps what it held.
+    pub(crate) fn replace_damaged(&mut self, path: BookPath, content: Option<Content>) {
+        if let Some(replaced) = self.read(&path).cloned() {
+            self.quarantine.insert(Digest::of(replaced.bytes()), replaced);
+        }
+        self.damage(path, content);
+    }
+
+    /// Bytes with this digest that a repair has replaced.
+    pub(crate) fn quarantined(&self, digest: Digest) -> Option<&Content> {
+        self.quarantine.get(&digest)
     }
 
     /// Makes all files durable as they are.

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 /// How many lines are kept for a failure.
 pub(crate) const LINES_MAX: usize = 200;
 
+/// Longer lines are cut off: nobody reads the digests of a thousand buckets.
+const LINE_BYTES_MAX: usize = 2_000;
+
 /// The trace of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
@@ -39,7 +42,8 @@ impl Trace {
         if self.mode == TraceMode::Hash {
             return;
         }
-        let line = format!("{:>12.3} ms  {}", at_us as f64 / 1_000.0, line());
+        let mut line = format!("{:>12.3} ms  {}", at_us as f64 / 1_000.0, line());
+        line.truncate(line.floor_char_boundary(LINE_BYTES_MAX));
         match self.mode {
             TraceMode::Print => println!("{line}"),
             _ => {

@@ -37,6 +37,8 @@ pub enum Rule {
     HonestAnswer,
     /// Bytes that were not committed are nowhere.
     NoPhantom,
+    /// A repair never puts older bytes over newer ones, and never brings a deleted file back.
+    NoRollback,
     /// Nothing is forgotten that somebody may still ask for.
     SafeTrim,
     /// Once faults stop, everybody becomes level and every request is answered.

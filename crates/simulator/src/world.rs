@@ -6,6 +6,7 @@ use crate::agenda::{Agenda, Event, Node};
 use crate::app_server_driver::AppServerNode;
 use crate::clients::Clients;
 use crate::coordinator_driver::CoordinatorNode;
+use crate::damage::Damage;
 use crate::faults::Phase;
 use crate::figures::Figures;
 use crate::network::Network;
@@ -14,6 +15,7 @@ use crate::planted::PlantedBug;
 use crate::random::Random;
 use crate::replicator_driver::ReplicatorNode;
 use crate::scenario::Scenario;
+use crate::succession::Predecessor;
 use crate::trace::Trace;
 use crate::violation::{Held, Rule, Violation};
 use protocol::{MemberId, View};
@@ -44,6 +46,9 @@ pub(crate) struct World {
     pub(crate) app_servers: Vec<AppServerNode>,
     pub(crate) clients: Clients,
     pub(crate) oracle: Oracle,
+    pub(crate) damage: Damage,
+    /// A coordinator that hung, and has a successor.
+    pub(crate) predecessor: Option<Predecessor>,
     pub(crate) phase: Phase,
     pub(crate) planted: Option<PlantedBug>,
     /// When the present phase ends.
@@ -67,6 +72,8 @@ impl World {
             replicators: names.into_iter().map(ReplicatorNode::new).collect(),
             app_servers: (0..scenario.app_servers).map(AppServerNode::new).collect(),
             clients: Clients::new(scenario.clients),
+            damage: Damage::default(),
+            predecessor: None,
             phase: Phase::Faulty,
             agenda: Agenda::default(),
             figures: Figures::default(),
@@ -98,7 +105,9 @@ impl World {
                 rule: Rule::Liveness,
                 sentence: "nothing is going to happen any more".to_owned(),
             })?;
-            self.happen(event)?;
+            if let Some(event) = self.give_to_predecessor(event)? {
+                self.happen(event)?;
+            }
             if self.phase == Phase::Over {
                 return Ok(());
             }
@@ -106,7 +115,7 @@ impl World {
         Err(Violation { rule: Rule::Liveness, sentence: format!("{EVENTS_MAX} events, and no end") })
     }
 
-    fn happen(&mut self, event: Event) -> Held {
+    pub(crate) fn happen(&mut self, event: Event) -> Held {
         match event {
             Event::Start { node } => self.start(node),
             Event::SyncDue { node, boot } => {
@@ -137,6 +146,16 @@ impl World {
             Event::Fault => self.fault(),
             Event::DiskHasRoom { replicator } => self.end_full_disk(replicator),
             Event::StaleRunEnds => self.end_stale_run(),
+            Event::Abandoned { session } => {
+                self.abandon(session);
+                Ok(())
+            }
+            Event::GivenUp { session } => {
+                self.break_connection(session);
+                Ok(())
+            }
+            Event::PredecessorGoesOn => self.predecessor_goes_on(),
+            Event::PredecessorEnds => self.end_predecessor(),
             Event::Look => self.look(),
             // For a process that has stopped since.
             _ => Ok(()),

@@ -46,7 +46,7 @@ impl Oracle {
         for change in self.requests.changes_of.remove(&key).unwrap_or_default() {
             let hopeful = self.requests.hopeful.get_mut(&change).expect("a request is noted before it is answered");
             *hopeful -= 1;
-            let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1);
+            let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1 && !fact.forgotten);
             ensure(*hopeful > 0 || fact.is_none(), Rule::HonestAnswer, || {
                 format!("the client is told that change {} is not committed, but it is: {fact:?}", change.0)
             })?;
@@ -85,6 +85,7 @@ impl Oracle {
             ChangeState::NotKnown => {
                 let known =
                     fact.filter(|fact| fact.decided_us < asked_us && now_us - fact.decided_us < self.retention_us);
+                let known = known.filter(|fact| !fact.forgotten);
                 ensure(known.is_none(), Rule::HonestAnswer, || {
                     format!("a client is told that change {change} is not known, but it is committed: {known:?}")
                 })

@@ -13,6 +13,7 @@ mod honest_answer;
 mod min_in_sync;
 mod no_amnesia;
 mod no_phantom;
+mod no_rollback;
 mod no_stale_coordinator;
 mod no_way_back;
 mod once;
@@ -58,6 +59,8 @@ struct CommittedFact {
     digest: Option<Digest>,
     answer: String,
     decided_us: u64,
+    /// Its answer was lost with the coordinator's log.
+    forgotten: bool,
 }
 
 /// The facts of a run.
@@ -68,6 +71,8 @@ pub(crate) struct Oracle {
     /// The coordinator runs on an old copy of its log.
     stale: bool,
     stale_epochs_seen: bool,
+    /// What is heard is a coordinator's that hung and has a successor.
+    predecessor: bool,
     outcomes: BTreeMap<RoundId, (Outcome, String)>,
     decisions: BTreeMap<Version, Decision>,
     versions: BTreeMap<RoundId, Version>,
@@ -104,6 +109,7 @@ impl Oracle {
             retention_us: retention_ms * 1_000,
             stale: false,
             stale_epochs_seen: false,
+            predecessor: false,
             outcomes: BTreeMap::new(),
             decisions: BTreeMap::new(),
             versions: BTreeMap::new(),
@@ -174,23 +180,34 @@ impl Oracle {
     /// # Errors
     /// The rule that it breaks.
     pub(crate) fn coordinator_durable(&mut self, record: &CoordinatorRecord, now_us: u64) -> Held {
-        if self.stale {
+        if self.is_stale() {
             return self.stale_record(record);
         }
         match record {
+            // What is on the disk of a coordinator that has a successor counts for nobody but itself.
+            CoordinatorRecord::EpochTaken { .. } if self.predecessor => Ok(()),
+            CoordinatorRecord::ViewChanged { view, .. } if self.predecessor => Self::leaves_enough(view),
             CoordinatorRecord::EpochTaken { epoch, coordinator, .. } => self.epoch_taken(*epoch, *coordinator),
             CoordinatorRecord::ViewChanged { view, .. } => self.view_changed(view),
-            CoordinatorRecord::Decided(decision) => {
-                self.decided_validly(decision)?;
-                self.decided_by_the_frozen(decision)?;
-                self.decided_in_view(decision)?;
-                self.decided_by_enough(decision)?;
-                self.decided_in_order(decision)?;
-                self.decided_once(decision, now_us)?;
-                self.decided_for_somebody(decision)?;
-                self.hold(decision.round, Outcome::Committed, "the coordinator's log")
-            }
+            CoordinatorRecord::Decided(decision) => self.decided(decision, now_us),
         }
+    }
+
+    /// A decision is durable, in the log, or in that of a coordinator that has a successor.
+    fn decided(&mut self, decision: &Decision, now_us: u64) -> Held {
+        if self.decisions.get(&decision.version).is_some_and(|known| known.round == decision.round) {
+            return self.state_in_order("another coordinator", decision.version, decision.root);
+        }
+        self.decided_validly(decision)?;
+        self.decided_by_the_frozen(decision)?;
+        if !self.predecessor {
+            self.decided_in_view(decision)?;
+            self.decided_by_enough(decision)?;
+        }
+        self.decided_in_order(decision)?;
+        self.decided_once(decision, now_us)?;
+        self.decided_for_somebody(decision)?;
+        self.hold(decision.round, Outcome::Committed, "the coordinator's log")
     }
 
     /// A record of a replicator's log is durable.
@@ -278,8 +295,11 @@ impl Oracle {
     /// # Errors
     /// The rule that it breaks.
     pub(crate) fn said_to_replicator(&mut self, message: &FromCoordinator<ToReplicator>) -> Held {
-        if self.stale {
+        if self.is_stale() {
             return self.stale_word(&message.message);
+        }
+        if self.predecessor {
+            return self.predecessors_word(&message.message);
         }
         if !matches!(message.message, ToReplicator::Refuse { .. }) {
             self.speaks_with_its_epoch(message.epoch, message.coordinator)?;
@@ -312,7 +332,7 @@ impl Oracle {
     /// # Errors
     /// The rule that it breaks.
     pub(crate) fn said_to_app_server(&mut self, message: &FromCoordinator<ToAppServer>) -> Held {
-        if self.stale {
+        if self.is_stale() || self.predecessor {
             return Ok(());
         }
         if !matches!(message.message, ToAppServer::Refuse { .. }) {

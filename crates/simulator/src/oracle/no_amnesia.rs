@@ -39,7 +39,7 @@ impl Oracle {
                         Standing::Lost => self.version() == Version::ZERO,
                     }
             });
-            ensure(self.stale || vouches, Rule::NoAmnesia, || {
+            ensure(self.is_stale() || vouches, Rule::NoAmnesia, || {
                 format!("{member} counts for the epoch although its memory is not confirmed")
             })?;
         }

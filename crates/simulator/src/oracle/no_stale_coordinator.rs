@@ -3,14 +3,63 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::ToReplicator;
-use two_phase::coordinator::CoordinatorRecord;
+use protocol::{Outcome, ToReplicator};
+use two_phase::coordinator::{CoordinatorRecord, CoordinatorState};
 
 impl Oracle {
     /// The coordinator is started on an old copy of its log, or that is over.
     pub(crate) fn runs_on_old_copy(&mut self, stale: bool) {
-        self.stale = stale;
-        self.stale_epochs_seen = self.stale_epochs_seen || stale;
+        self.is_unsure(stale);
+    }
+
+    /// The coordinator must not believe what is on its disk, or may again.
+    pub(crate) fn is_unsure(&mut self, unsure: bool) {
+        self.stale = unsure;
+        self.stale_epochs_seen = self.stale_epochs_seen || unsure;
+    }
+
+    /// What follows is done by a coordinator that hung and has a successor, or no more so.
+    pub(crate) fn hears_predecessor(&mut self, predecessor: bool) {
+        self.predecessor = predecessor;
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale && !self.predecessor
+    }
+
+    /// An operator had the coordinator recovered: it starts on this state.
+    ///
+    /// # Errors
+    /// If anything is missing there that was decided.
+    pub(crate) fn recovered_by_order(&mut self, state: &CoordinatorState, now_us: u64) -> Held {
+        self.is_unsure(false);
+        // The newest round may be one that nobody had decided; the views and epochs that nobody had heard of never were.
+        if state.version == self.version().next()
+            && let Some(decision) = state.recovered().last()
+        {
+            // A participant that has forgotten whether it voted cannot keep a round from being committed that may have been, and
+            // nor can words that no replicator has heard.
+            let decision = decision.clone();
+            self.decided_in_order(&decision)?;
+            self.decided_once(&decision, now_us)?;
+            self.outcomes.remove(&decision.round).filter(|(_, by)| by != "the coordinator's word").map_or(
+                Ok(()),
+                |held| {
+                    self.outcomes.insert(decision.round, held);
+                    self.hold(decision.round, Outcome::Committed, "the operator's order")
+                },
+            )?;
+            self.hold(decision.round, Outcome::Committed, "the operator's order")?;
+        }
+        self.views.retain(|number, _| *number < state.view.number);
+        self.views.insert(state.view.number, state.view.clone());
+        Self::leaves_enough(&state.view)?;
+        self.epochs.retain(|epoch, _| *epoch <= state.epoch);
+        self.remembered.clear();
+        for (change, fact) in &mut self.committed {
+            fact.forgotten |= state.answers.answer(change).is_none();
+        }
+        self.coordinator_recovered(state)
     }
 
     pub(super) fn stale_record(&self, record: &CoordinatorRecord) -> Held {
@@ -33,12 +82,20 @@ impl Oracle {
         })
     }
 
+    /// A coordinator that has a successor may go on as if nothing had happened; but what it says to be committed is.
+    pub(super) fn predecessors_word(&self, message: &ToReplicator) -> Held {
+        match message {
+            ToReplicator::Commit { round } => self.commits_what_is_decided(*round),
+            _ => Ok(()),
+        }
+    }
+
     /// The coordinator says that it needs recovery.
     ///
     /// # Errors
     /// If there is no reason for it: its log is the newest, and no other coordinator ran.
     pub(crate) fn asks_for_recovery(&self, reason: &str) -> Held {
-        ensure(self.stale || self.stale_epochs_seen, Rule::NoStaleCoordinator, || {
+        ensure(self.stale_epochs_seen, Rule::NoStaleCoordinator, || {
             format!("the coordinator on its newest log asks for recovery: {reason}")
         })
     }

@@ -10,7 +10,7 @@ impl Oracle {
         for change in &decision.changes {
             if let Some(first) = self.committed.get(&change.id) {
                 // Answers are kept for a time; who sends a change again after it sends a new one.
-                let remembered = now_us.saturating_sub(first.decided_us) < self.retention_us;
+                let remembered = !first.forgotten && now_us.saturating_sub(first.decided_us) < self.retention_us;
                 ensure(!remembered, Rule::Once, || {
                     format!(
                         "change {} is committed by round {} and again by {}",
@@ -26,6 +26,7 @@ impl Oracle {
                 digest: change.digest,
                 answer: change.answer.clone(),
                 decided_us: now_us,
+                forgotten: false,
             };
             self.committed.insert(change.id.clone(), fact);
         }

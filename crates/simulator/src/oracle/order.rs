@@ -47,7 +47,7 @@ impl Oracle {
     /// # Errors
     /// If it does not stand where its durable decisions end.
     pub(crate) fn coordinator_recovered(&mut self, state: &CoordinatorState) -> Held {
-        if self.stale {
+        if self.is_stale() {
             return Ok(());
         }
         self.acknowledged_survives(state.version)?;

@@ -11,7 +11,7 @@ impl Oracle {
     /// # Errors
     /// If somebody may still ask.
     pub(crate) fn forgets_only_what_all_hold(&mut self, state: &CoordinatorState) -> Held {
-        if self.stale || self.remembered.is_empty() {
+        if self.is_stale() || self.remembered.is_empty() {
             return Ok(());
         }
         let applied = |round: &RoundId| *round <= state.last_decision;
@@ -61,9 +61,10 @@ impl Oracle {
     /// If one is missing.
     pub(crate) fn keeps_answers(&self, state: &CoordinatorState, now_us: u64) -> Held {
         let missing = self.committed.iter().find(|(change, fact)| {
-            now_us.saturating_sub(fact.decided_us) + 1_000 < self.retention_us && state.answers.answer(change).is_none()
+            let is_due = !fact.forgotten && now_us.saturating_sub(fact.decided_us) + 1_000 < self.retention_us;
+            is_due && state.answers.answer(change).is_none()
         });
-        ensure(self.stale || missing.is_none(), Rule::SafeTrim, || {
+        ensure(self.is_stale() || self.predecessor || missing.is_none(), Rule::SafeTrim, || {
             format!(
                 "the answer of change {} is forgotten too early",
                 missing.map(|(id, _)| id.to_string()).unwrap_or_default()

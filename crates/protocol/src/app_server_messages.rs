@@ -154,7 +154,7 @@ pub enum LabAction {
 }
 
 /// A change of who is a member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum MembershipChange {
     /// A replicator that may come in: it is brought level, and then votes, or only follows as an observer.
@@ -278,7 +278,7 @@ pub enum Refusal {
 }
 
 /// The answer to a change that is committed: the first one, however often it is asked for (rule Once).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommittedAnswer {
     /// The change.
@@ -322,7 +322,7 @@ pub enum SubmissionAnswer {
 }
 
 /// A change of a committed round, with its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CommittedChange {
     /// The change.
     pub id: ChangeId,
@@ -336,7 +336,7 @@ pub struct CommittedChange {
 }
 
 /// A committed round, for those who follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommittedRound {
     /// The round.

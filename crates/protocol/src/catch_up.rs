@@ -8,7 +8,7 @@ use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
 
 /// One line of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
     /// The file.
@@ -18,7 +18,7 @@ pub struct ManifestEntry {
 }
 
 /// All entries of one bucket: what is not among them does not exist at the target's version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BucketEntries {
     /// The bucket.
@@ -28,7 +28,7 @@ pub struct BucketEntries {
 }
 
 /// The committed state that a learner is brought to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatchUpTarget {
     /// Its version.
@@ -40,7 +40,7 @@ pub struct CatchUpTarget {
 }
 
 /// A file that somebody needs, named by what it must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedFile {
     /// The file.
@@ -50,7 +50,7 @@ pub struct WantedFile {
 }
 
 /// The answer for one wanted file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FetchedFile {
     /// What was wanted.
@@ -60,7 +60,7 @@ pub struct FetchedFile {
 }
 
 /// What the coordinator says to a learner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "catch_up_step", rename_all = "snake_case")]
 pub enum ToLearner {
     /// Tell the digests of your manifest's buckets.
@@ -92,7 +92,7 @@ pub enum ToLearner {
 }
 
 /// What a learner says to the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "catch_up_step", rename_all = "snake_case")]
 pub enum FromLearner {
     /// The digests of all buckets of its manifest, in order.

@@ -5,7 +5,7 @@ use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
 
 /// What a change does to its file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Write these exact bytes.
@@ -49,7 +49,7 @@ impl Action {
 }
 
 /// What must hold of the file before the change, or the change is refused without touching any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precondition {
     /// Nothing.
@@ -63,7 +63,7 @@ pub enum Precondition {
 }
 
 /// A put or a delete of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Change {
     /// The client's key: applied at most once (rule Once).
     pub id: ChangeId,
@@ -81,7 +81,7 @@ pub struct Change {
 }
 
 /// Changes that are committed together or not at all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
     /// The changes; no path twice.

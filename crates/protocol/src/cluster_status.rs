@@ -42,7 +42,7 @@ pub struct MemberStatus {
 }
 
 /// How far somebody is brought level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatchUpProgress {
     /// The version that it is led to; rounds committed since are told to it besides.

@@ -8,7 +8,7 @@ use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
 
 /// The decision to commit a round. There is no record of an abort: no record means aborted (presumed abort).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The round.
@@ -50,7 +50,7 @@ impl Decision {
 }
 
 /// A change of a committed round, without its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecidedChange {
     /// The file.

@@ -51,7 +51,7 @@ impl Finding {
 }
 
 /// One file as it was found; `found` is none where there is no such file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoundFile {
     /// The file.
@@ -61,7 +61,7 @@ pub struct FoundFile {
 }
 
 /// The result of reading every file from disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScanSummary {
     /// The committed version that the files show at least.
@@ -75,7 +75,7 @@ pub struct ScanSummary {
 }
 
 /// A damaged file, and what it must hold: installed only if both are still so (compare and swap).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repair {
     /// The file.
@@ -89,7 +89,7 @@ pub struct Repair {
 }
 
 /// What became of a repair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum HealOutcome {
     /// Put right, and read back from disk.
@@ -110,7 +110,7 @@ pub enum HealOutcome {
 }
 
 /// What became of one repair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealResult {
     /// The file's path, or the name of a foreign file.
@@ -120,7 +120,7 @@ pub struct HealResult {
 }
 
 /// What the coordinator asks of a holder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum HolderRequest {
     /// Read every file from disk, after what is committed was written.
@@ -163,7 +163,7 @@ pub enum HolderRequest {
 }
 
 /// What a holder answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum HolderAnswer {
     /// To `Scan`.

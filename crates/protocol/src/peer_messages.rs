@@ -6,7 +6,7 @@ use crate::{ClusterId, MemberId, Participant, RoundId, Version};
 use serde::{Deserialize, Serialize};
 
 /// "I voted commit on this round and do not know its outcome: what do you know?"
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerQuestion {
     /// The protocol that the asker speaks.
@@ -24,7 +24,7 @@ pub struct PeerQuestion {
 }
 
 /// The answer to a question, durable at the one who gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerAnswer {
     /// Who answers.
@@ -36,7 +36,7 @@ pub struct PeerAnswer {
 }
 
 /// What a participant knows of a round.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "knowledge", rename_all = "snake_case")]
 pub enum PeerKnowledge {
     /// It is committed.

@@ -7,7 +7,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// What a coordinator without its log asks a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "recovery", rename_all = "snake_case")]
 pub enum RecoveryQuestion {
     /// The committed manifest.
@@ -17,7 +17,7 @@ pub enum RecoveryQuestion {
 }
 
 /// What a member answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "recovery", rename_all = "snake_case")]
 pub enum RecoveryAnswer {
     /// A part of the manifest.
@@ -42,7 +42,7 @@ pub enum RecoveryAnswer {
 }
 
 /// What one member reported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
     /// Its name.
@@ -60,7 +60,7 @@ pub struct Witness {
 }
 
 /// The newest round that somebody is in doubt about, and what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenRound {
     /// The round.
@@ -78,7 +78,7 @@ pub struct OpenRound {
 }
 
 /// What would be done to go on, and what it could cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryPlan {
     /// Why the coordinator is not sure of its log, for people; none if it is, and nothing is to be recovered.
@@ -110,7 +110,7 @@ pub struct RecoveryPlan {
 }
 
 /// The operator's yes to a plan, which must still be the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryOrder {
     /// The version of the plan.

@@ -8,7 +8,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Everything that a coordinator says, to anybody: never without its epoch and its id (rule EpochFence).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FromCoordinator<M> {
     /// The coordinator's epoch.
@@ -20,7 +20,7 @@ pub struct FromCoordinator<M> {
 }
 
 /// What the coordinator says to a replicator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToReplicator {
     /// The answer to a hello: the epoch in the envelope is to be made durable and accepted.
@@ -82,7 +82,7 @@ pub enum ToReplicator {
 }
 
 /// What a replicator that comes back knows of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Its memory is whole.
@@ -94,7 +94,7 @@ pub enum Standing {
 }
 
 /// A round that a replicator has voted commit on, without knowing the outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreparedRound {
     /// The round.
@@ -106,7 +106,7 @@ pub struct PreparedRound {
 }
 
 /// How a replicator introduces itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicatorHello {
     /// The protocol that it speaks.
@@ -142,7 +142,7 @@ pub struct ReplicatorHello {
 }
 
 /// What a replicator says to the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToCoordinator {
     /// The first message of a connection.

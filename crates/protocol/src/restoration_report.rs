@@ -38,7 +38,7 @@ pub enum Basis {
 }
 
 /// One holder's vote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldingReport {
     /// Whose.
@@ -68,7 +68,7 @@ pub enum HealAction {
 }
 
 /// What was done about one holder's copy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealReport {
     /// Whose copy.
@@ -82,7 +82,7 @@ pub struct HealReport {
 }
 
 /// One file that is not intact everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileReport {
     /// The file's path, or the name of a file that is no book's.
@@ -102,7 +102,7 @@ pub struct FileReport {
 }
 
 /// Somebody whose copy could not be compared. Never counted as clean.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotCompared {
     /// Who.
@@ -140,7 +140,7 @@ pub enum Phase {
 }
 
 /// How far a restore is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// What it does.
@@ -152,7 +152,7 @@ pub struct Progress {
 }
 
 /// A restore, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Holders that were compared.
@@ -174,7 +174,7 @@ pub struct Summary {
 }
 
 /// The report of a restore.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestorationReport {
     /// Its id.

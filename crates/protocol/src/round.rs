@@ -14,7 +14,7 @@ pub enum Outcome {
 }
 
 /// The round that the coordinator ended before this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
     /// Its id.
@@ -24,7 +24,7 @@ pub struct Parent {
 }
 
 /// What must hold for a round to commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitRule {
     /// The coordinator's durable decision record commits it.
@@ -34,7 +34,7 @@ pub enum CommitRule {
 }
 
 /// A member that takes part in a round, with the address where the others can ask it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
     /// The member.
@@ -44,7 +44,7 @@ pub struct Participant {
 }
 
 /// The first phase: everything that a participant needs to make the round durable and vote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prepare {
     /// This round.
@@ -82,7 +82,7 @@ impl Prepare {
 }
 
 /// A participant's vote. Both are durable before they are said (rule DurableVote).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "vote", rename_all = "snake_case")]
 pub enum Vote {
     /// Prepared, and bound to it until the outcome is known (rule NoWayBack).
@@ -96,7 +96,7 @@ pub enum Vote {
 }
 
 /// Why a participant votes abort, which decides who is tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum AbortCause {
     /// The participant cannot take any round at present; the changes are tried again.
@@ -141,7 +141,7 @@ impl AbortCause {
 }
 
 /// A change that a participant cannot take, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeFault {
     /// The change.

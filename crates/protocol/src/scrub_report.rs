@@ -39,7 +39,7 @@ impl ScrubOutcome {
 }
 
 /// A file that a restore would put right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScrubFinding {
     /// The file's path, or the name of a foreign file.
@@ -51,7 +51,7 @@ pub struct ScrubFinding {
 }
 
 /// One pass over all files of one replicator. Its counts grow while it runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScrubReport {
     /// When it began, in milliseconds of Unix time.
@@ -156,7 +156,7 @@ impl ScrubReport {
 }
 
 /// The passes of one replicator, as far as the coordinator has heard of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScrubStatus {
     /// The last one that looked at every file.

@@ -29,7 +29,7 @@ pub enum MemberRole {
 }
 
 /// One member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
     /// Its name.
@@ -44,7 +44,7 @@ pub struct Member {
 }
 
 /// Which members a round needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommitPolicy {
     /// Every member, as in the textbook: one missing, no writes.
@@ -54,7 +54,7 @@ pub enum CommitPolicy {
 }
 
 /// Who is a member and who is in sync. A change of it is durable before a round uses it (rule ViewDurable).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
     /// Its number; each change takes the next.

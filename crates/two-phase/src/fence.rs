@@ -4,7 +4,7 @@ use protocol::{CoordinatorId, Epoch};
 use serde::{Deserialize, Serialize};
 
 /// The highest epoch that a replicator or an app-server has accepted, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fence {
     /// The epoch.

@@ -12,14 +12,14 @@ use protocol::{
     BucketEntries, CatchUpId, CatchUpTarget, CommittedRound, Digest, FetchedFile, FromLearner, Record, ToLearner,
     WantedFile,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many files are asked for at once, and how many bytes of them.
 const FETCH_FILES_MAX: usize = 256;
 const FETCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// A catch-up under way.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Learner {
     catch_up: CatchUpId,
     target: CatchUpTarget,
@@ -30,12 +30,12 @@ pub(crate) struct Learner {
     checks_open: u64,
     stores_open: u64,
     entries_complete: bool,
-    touched: HashSet<BookPath>,
+    touched: BTreeSet<BookPath>,
     distrusted: BTreeSet<BookPath>,
     installing: bool,
     /// Where the target and the rounds on top of it lead.
     reached: CatchUpTarget,
-    on_top: HashMap<BookPath, Option<Record>>,
+    on_top: BTreeMap<BookPath, Option<Record>>,
     /// Rounds that wait until fetched files are written, so that the files of these do not end up over theirs.
     later: VecDeque<CommittedRound>,
 }
@@ -84,11 +84,11 @@ impl Learner {
             checks_open: 0,
             stores_open: 0,
             entries_complete: false,
-            touched: HashSet::new(),
+            touched: BTreeSet::new(),
             distrusted,
             installing: false,
             reached: target,
-            on_top: HashMap::new(),
+            on_top: BTreeMap::new(),
             later: VecDeque::new(),
         };
         (learner, step)
@@ -291,7 +291,7 @@ impl Learner {
 
     fn install(&mut self) -> LearnerStep {
         self.installing = true;
-        for (path, record) in self.on_top.drain() {
+        for (path, record) in std::mem::take(&mut self.on_top) {
             self.manifest.set(path, record);
         }
         if self.manifest.root() != self.reached.root {

@@ -33,7 +33,7 @@ pub enum SyncWhen {
 }
 
 /// Things to do when the records that they depend on are durable, in the order of the records.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub struct AwaitingDurable<T> {
     last_appended: LogSequence,
     durable: LogSequence,

@@ -8,12 +8,13 @@ use protocol::{
     BUCKETS, BucketEntries, BucketNumber, Change, CommittedChange, Finding, ManifestEntry, Record, SetDigest, Version,
 };
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The records of all committed files, in fixed buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    buckets: Vec<Arc<Bucket>>,
+    buckets: Arc<Vec<Arc<Bucket>>>,
     root: SetDigest,
     files: u64,
 }
@@ -27,10 +28,17 @@ struct Bucket {
     found_sum: SetDigest,
 }
 
+/// The root is a digest of every record, so that two manifests with the same root are the same.
+impl Hash for Manifest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.root.hash(state);
+    }
+}
+
 impl Default for Manifest {
     fn default() -> Self {
         let empty = Arc::new(Bucket::default());
-        Self { buckets: vec![empty; BUCKETS], root: SetDigest::EMPTY, files: 0 }
+        Self { buckets: Arc::new(vec![empty; BUCKETS]), root: SetDigest::EMPTY, files: 0 }
     }
 }
 
@@ -88,7 +96,8 @@ impl Manifest {
 
     /// Sets or removes the record of a file.
     pub fn set(&mut self, path: BookPath, record: Option<Record>) {
-        let bucket = Arc::make_mut(&mut self.buckets[BucketNumber::of(&path).index()]);
+        let buckets = Arc::make_mut(&mut self.buckets);
+        let bucket = Arc::make_mut(&mut buckets[BucketNumber::of(&path).index()]);
         let before = match record {
             Some(record) => bucket.records.insert(path, record),
             None => bucket.records.remove(&path),

@@ -282,7 +282,7 @@ fn costs(plan: &RecoveryPlan, heard: &[&ReplicatorHello], needed: usize, own_hol
 }
 
 /// What a plan is carried out with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub struct Findings {
     /// The manifest of the source.
     pub entries: Vec<ManifestEntry>,

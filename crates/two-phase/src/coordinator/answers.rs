@@ -4,6 +4,7 @@ use super::Decision;
 use crate::LogSequence;
 use protocol::{ChangeId, CommittedAnswer, Digest, SetDigest, Version};
 use std::collections::{HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The answers of committed changes, kept at least as long as the retention time.
@@ -11,6 +12,13 @@ use std::sync::Arc;
 pub struct Answers {
     by_change: HashMap<ChangeId, (Arc<Decision>, u32)>,
     by_age: VecDeque<(LogSequence, u64, Arc<Decision>)>,
+}
+
+/// The index is made of the decisions, and says nothing that they do not.
+impl Hash for Answers {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.by_age.hash(state);
+    }
 }
 
 /// What is known of a change id.

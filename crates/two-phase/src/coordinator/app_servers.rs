@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// So many are remembered: pages of one that is gone may still ask another for its answers. One that is connected always is.
 const REMEMBERED_MAX: usize = 64;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct AppServerLink {
     id: AppServerId,
     incarnation: Incarnation,
@@ -20,7 +20,7 @@ struct AppServerLink {
 }
 
 /// All connections of app-servers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct AppServers {
     links: BTreeMap<SessionId, AppServerLink>,
     /// Who connected last is last.

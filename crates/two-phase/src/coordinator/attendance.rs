@@ -14,7 +14,7 @@ const WAIT_MS: u64 = 500;
 const WAIT_MAX_MS: u64 = 30_000;
 
 /// When one voter was there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Attendance {
     /// Since when it could not take part; none while it can.
     missing_since_ms: Option<u64>,

@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 const ENTRIES_MAX: usize = 4_096;
 
 /// Catch-ups under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct CatchUps {
     next_catch_up: CatchUpId,
     learners: BTreeMap<SessionId, Guide>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Guide {
     catch_up: CatchUpId,
     /// The manifest of the target: rounds go on meanwhile.

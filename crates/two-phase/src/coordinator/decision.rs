@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A decision that is durable. Only the log makes one: by reporting the record durable, or by being read at the start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoggedDecision {
     round: RoundId,
@@ -46,7 +46,7 @@ pub enum Verdict<'a> {
 
 /// The decisions that some participant has not acknowledged yet, ordered by round, and the mark below which others are
 /// forgotten. A checkpoint keeps them: one participant that stays away does not hold up the log.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetainedDecisions {
     decisions: VecDeque<LoggedDecision>,

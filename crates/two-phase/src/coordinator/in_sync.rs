@@ -20,7 +20,7 @@ use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, To
 const JOIN_LAG_MAX: u64 = 256;
 
 /// What is done when a view is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum AfterView {
     /// The member that is known now is welcomed.
     Welcome(MemberId),

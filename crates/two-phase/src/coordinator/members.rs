@@ -8,7 +8,7 @@ use protocol::{MemberId, PreparedRound, ReplicatorHello, RoundId, SetDigest, Sta
 use std::collections::BTreeMap;
 
 /// How far a connected member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     /// It has not accepted the epoch, or its round in doubt is not settled, or it is left in peace.
     Arriving,
@@ -26,7 +26,7 @@ pub(super) enum Place {
 }
 
 /// One replicator's connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct MemberLink {
     pub session: SessionId,
     pub hello: ReplicatorHello,
@@ -48,7 +48,7 @@ pub(super) struct MemberLink {
 }
 
 /// What is remembered of a member, connected or not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct MemberMemory {
     pub version: Version,
     pub address: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct MemberMemory {
 }
 
 /// All connections of replicators.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Members {
     links: BTreeMap<MemberId, MemberLink>,
     memories: BTreeMap<MemberId, MemberMemory>,

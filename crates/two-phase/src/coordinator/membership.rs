@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const REMOVED_MAX: usize = 64;
 
 /// A change that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Request {
     session: SessionId,
     request: RequestId,
@@ -23,7 +23,7 @@ pub(super) struct Request {
 }
 
 /// A change that waits for the majority's word.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct AskedFor {
     request: Request,
     renewed: BTreeSet<MemberId>,

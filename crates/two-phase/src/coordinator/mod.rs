@@ -28,6 +28,7 @@ mod attendance;
 mod catch_ups;
 mod decision;
 mod effect;
+mod fingerprint;
 mod greeting;
 mod in_sync;
 mod members;
@@ -67,14 +68,14 @@ use protocol::{
 use reads::Reads;
 use recovery::Survey;
 use round::{Round, Stage};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use waiting::Waiting;
 
 /// Questions of restores are numbered apart from those of catch-ups, which share the connections; both carry the epoch.
 const RESTORATION_REQUESTS: u64 = 1 << 39;
 
 /// Whether this coordinator may run rounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mandate {
     /// Its epoch is on its way to the disk.
     Taking,
@@ -99,7 +100,7 @@ pub struct LogDoubt {
 }
 
 /// Who this coordinator is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CoordinatorIdentity {
     /// This start of it.
     pub coordinator: CoordinatorId,
@@ -107,14 +108,14 @@ pub struct CoordinatorIdentity {
     pub data_key: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Then {
     EpochTaken,
     ViewInForce { view: Box<View>, then: AfterView },
     Decided(Box<Decision>, LogSequence),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Party {
     Unknown,
     Replicator(MemberId),
@@ -124,7 +125,7 @@ enum Party {
 }
 
 /// A coordinator without its disk and its network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Coordinator {
     identity: CoordinatorIdentity,
     settings: CoordinatorSettings,
@@ -134,7 +135,7 @@ pub struct Coordinator {
     newest_view: View,
     mandate: Mandate,
     log_is_damaged: bool,
-    parties: HashMap<SessionId, Party>,
+    parties: BTreeMap<SessionId, Party>,
     members: Members,
     membership: Option<AskedFor>,
     survey: Survey,
@@ -206,7 +207,7 @@ impl Coordinator {
             state,
             mandate: Mandate::Taking,
             log_is_damaged: false,
-            parties: HashMap::new(),
+            parties: BTreeMap::new(),
             members: Members::default(),
             membership: None,
             survey: Survey::default(),

@@ -9,13 +9,13 @@ use protocol::{
     CatchUpId, Content, Epoch, FetchedFile, HolderAnswer, HolderId, HolderRequest, MemberId, RequestId, ToAppServer,
     ToLearner, ToReplicator, WantedFile,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A source that has not answered after so many times the usual time must introduce itself again.
 const LATE_TIMES_MAX: u64 = 10;
 
 /// Reads under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Reads {
     next_request: RequestId,
     /// What each learner waits for.
@@ -28,11 +28,11 @@ pub(super) struct Reads {
 }
 
 /// Files that a learner wants, and how far they have been found.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Read {
     catch_up: CatchUpId,
     wanted: Vec<WantedFile>,
-    found: HashMap<WantedFile, Content>,
+    found: BTreeMap<WantedFile, Content>,
     tried: BTreeSet<HolderId>,
     /// Somebody who was asked did not answer, and will not.
     unanswered: bool,
@@ -41,7 +41,7 @@ struct Read {
 }
 
 /// A question that a source has not answered.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Owed {
     source: SessionId,
     learner: SessionId,
@@ -119,7 +119,7 @@ impl Reads {
 
 impl Coordinator {
     pub(super) fn begin_read(&mut self, learner: SessionId, catch_up: CatchUpId, wanted: Vec<WantedFile>) {
-        let (found, tried) = (HashMap::new(), BTreeSet::new());
+        let (found, tried) = (BTreeMap::new(), BTreeSet::new());
         let read = Read { catch_up, wanted, found, tried, unanswered: false, begun: false };
         self.reads.open.insert(learner, read);
         self.reads.paced.push_back(learner);

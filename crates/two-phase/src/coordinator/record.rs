@@ -4,7 +4,7 @@ use protocol::{ClusterId, CoordinatorId, Decision, Epoch, View};
 use serde::{Deserialize, Serialize};
 
 /// One record of the decision log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum CoordinatorRecord {
     /// This start of the coordinator took this epoch (rule EpochFence: durable before use).

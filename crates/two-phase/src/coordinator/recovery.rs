@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const SURVEY_MS: u64 = 60_000;
 
 /// What members have reported since an operator asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Survey {
     until_ms: u64,
     witnesses: BTreeMap<MemberId, (SessionId, ReplicatorHello)>,
@@ -27,7 +27,7 @@ pub(super) struct Survey {
     failed: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct CarryingOut {
     plan: RecoveryPlan,
     commits: bool,

@@ -8,7 +8,7 @@ use protocol::{
 use std::collections::{BTreeMap, HashSet};
 
 /// How far the round is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     /// Votes are awaited.
     Preparing,
@@ -17,7 +17,7 @@ pub(super) enum Stage {
 }
 
 /// The round in flight. Its participants never change (rule FrozenParticipants).
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Round {
     pub id: RoundId,
     pub parent: Option<Parent>,
@@ -31,7 +31,7 @@ pub(super) struct Round {
     votes: BTreeMap<MemberId, Ballot>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Ballot {
     Voted(Vote),
     Gone(String),

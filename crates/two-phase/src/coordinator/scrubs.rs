@@ -11,7 +11,7 @@ use protocol::{ClusterEvent, MemberId, RequestId, RestorationId, ScrubReport, Sc
 const RESTORE_PAUSE_MS: u64 = 60_000;
 
 /// What is known of one member's files.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct MemberScrub {
     pub status: ScrubStatus,
     /// A restore has not been started for what was found.

@@ -8,7 +8,7 @@ use protocol::{ClusterId, CoordinatorId, Epoch, RoundId, SetDigest, Version, Vie
 use serde::{Deserialize, Serialize};
 
 /// The state of a coordinator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CoordinatorState {
     /// The cluster.
     pub cluster: ClusterId,
@@ -33,7 +33,7 @@ pub struct CoordinatorState {
 }
 
 /// The state without manifest, decisions and answers, as a checkpoint keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoordinatorHeader {
     /// The cluster.

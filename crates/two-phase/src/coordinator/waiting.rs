@@ -8,21 +8,21 @@ use super::effect::SessionId;
 use super::settings::CoordinatorSettings;
 use crate::Manifest;
 use protocol::{Action, Change, ChangeId, CommittedAnswer, Digest, Precondition, Refusal, RequestId, Submission};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// How many submissions that must wait for a later round are looked past for some that need not.
 const LOOK_AHEAD_MAX: usize = 4_096;
 
 /// Somebody who waits for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Requester {
     pub session: SessionId,
     pub request: RequestId,
 }
 
 /// A submission that was let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Queued {
     /// What is still to be committed.
     pub changes: Vec<Change>,
@@ -68,11 +68,11 @@ pub(super) struct Formed {
 }
 
 /// The queue.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct Waiting {
     queue: VecDeque<Queued>,
     /// Every change that waits or is in flight, by id: its fingerprint, and the changes that it was sent with.
-    active: HashMap<ChangeId, (Digest, Arc<[ChangeId]>)>,
+    active: BTreeMap<ChangeId, (Digest, Arc<[ChangeId]>)>,
     /// Who asked again for a change in flight.
     late_requesters: Vec<(ChangeId, Requester)>,
     changes: usize,

@@ -94,7 +94,7 @@ pub enum ReplicatorEffect {
 }
 
 /// What a committed round leaves of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileChange {
     /// The file.
     pub path: BookPath,

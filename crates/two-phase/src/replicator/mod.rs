@@ -16,6 +16,7 @@
 
 mod effect;
 mod files;
+mod fingerprint;
 mod following;
 mod outcomes;
 mod peers;
@@ -47,7 +48,7 @@ use protocol::{
 use std::collections::BTreeSet;
 
 /// Who this replicator is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReplicatorIdentity {
     /// Its name.
     pub member: MemberId,
@@ -68,7 +69,7 @@ pub enum LogFound {
 
 /// How far the introduction on the present connection is. Nothing is said before the hello, and the hello reports only what is
 /// durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Link {
     Down,
     HelloDue,
@@ -76,7 +77,7 @@ enum Link {
 }
 
 /// What is done when a record is durable.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Then {
     Say(ToCoordinator),
     Vote(RoundId, Vote),
@@ -86,7 +87,7 @@ enum Then {
 }
 
 /// A replicator without its disk and its network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Replicator {
     identity: ReplicatorIdentity,
     state: ReplicatorState,

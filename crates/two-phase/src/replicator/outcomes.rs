@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const ROUNDS_MAX: usize = 64;
 
 /// How a round ended, as far as this replicator knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The coordinator decided it.
@@ -23,7 +23,7 @@ pub enum Ended {
 }
 
 /// The newest rounds whose end is known.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecentOutcomes(BTreeMap<RoundId, Ended>);
 

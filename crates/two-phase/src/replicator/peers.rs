@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub struct PeerRequest(pub u64);
 
 /// When peers are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerPacing {
     /// So long a coordinator that is connected may leave a round in doubt, in milliseconds; without a connection the peers are
     /// asked at once. Far longer than a coordinator waits for votes: a peer that is asked before the prepare has reached it
@@ -42,7 +42,7 @@ impl Default for PeerPacing {
 }
 
 /// The round that this replicator is in doubt about, as its process sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Doubt {
     round: RoundId,
     since: Now,
@@ -51,7 +51,7 @@ pub(super) struct Doubt {
 }
 
 /// What a peer has last said of the round, if that did not end it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Heard {
     Nothing,
     InDoubt,

@@ -6,7 +6,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 /// One record of a replicator's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum ReplicatorRecord {
     /// A coordinator's epoch was accepted: lower ones are refused from now on.

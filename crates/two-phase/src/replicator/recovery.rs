@@ -12,7 +12,7 @@ const CHANGES_MAX: usize = 4_096;
 
 /// The newest rounds that were committed here since the last checkpoint: with the coordinator's log their answers would be lost,
 /// and a client that sends a change again would be told that it was refused.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 pub(super) struct RecentDecisions {
     decisions: VecDeque<Decision>,
     changes: usize,

@@ -9,7 +9,7 @@ use protocol::{CatchUpTarget, ClusterId, CommittedRound, Prepare, RoundId, SetDi
 use serde::{Deserialize, Serialize};
 
 /// The state of a replicator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReplicatorState {
     /// The cluster that it belongs to; none while it is new.
     pub cluster: Option<ClusterId>,
@@ -32,7 +32,7 @@ pub struct ReplicatorState {
 }
 
 /// What a committed round did to files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommittedFiles {
     /// The version that it made.
     pub version: Version,
@@ -41,7 +41,7 @@ pub struct CommittedFiles {
 }
 
 /// The state without its manifest and its prepared round, as a checkpoint keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicatorHeader {
     /// The cluster.

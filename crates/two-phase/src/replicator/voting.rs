@@ -6,7 +6,7 @@ use protocol::{AbortCause, Action, Change, ChangeFault, Digest, Prepare};
 use std::collections::HashSet;
 
 /// What the driver knows of the machine that a vote depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Capacity {
     /// Free bytes on the disk, less what must stay free.
     pub disk_free_bytes: u64,

@@ -33,7 +33,7 @@ pub enum Holding {
 }
 
 /// What must be done about a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Winner {
     /// The bytes with this digest.
     File(Digest),
@@ -44,7 +44,7 @@ pub enum Winner {
 }
 
 /// The outcome of a ballot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Verdict {
     /// What it rests on.
     pub basis: Basis,

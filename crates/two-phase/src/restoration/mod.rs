@@ -42,7 +42,7 @@ pub(crate) struct Known<'a> {
 pub(crate) type Ask = (HolderId, HolderRequest);
 
 /// A restore under way.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Restoration {
     id: RestorationId,
     dry_run: bool,
@@ -66,7 +66,7 @@ pub(crate) struct Restoration {
 }
 
 /// A file that is not intact everywhere.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Hash, Default)]
 struct Suspect {
     record: Option<Record>,
     /// What holders have of it that is not intact, or not certain.
@@ -77,20 +77,20 @@ struct Suspect {
     actions: Vec<HealReport>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Judged {
     kind: HoldingKind,
     found: Option<Finding>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Open {
     holder: HolderId,
     question: Question,
     deadline_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Question {
     Scan,
     List { buckets: Vec<BucketNumber> },

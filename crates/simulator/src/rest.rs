@@ -64,6 +64,9 @@ impl World {
         let is_member = |replicator: &&ReplicatorNode| self.oracle.role(&replicator.name).is_some();
         for replicator in self.replicators.iter().filter(is_member) {
             let Some(core) = &replicator.core else { return Some(format!("{} is down", replicator.name)) };
+            if replicator.log.durable() < replicator.log.last() {
+                return Some(format!("{} has not synced what it says", replicator.name));
+            }
             let state = core.state();
             if let Some(prepared) = &state.prepared {
                 return Some(format!("{} is in doubt about round {}", replicator.name, prepared.round));

@@ -51,6 +51,8 @@ mod world;
 
 pub use figures::Figures;
 pub use planted::PlantedBug;
+#[cfg(feature = "mutants")]
+pub use run::run_mutant;
 pub use run::{Failure, Run, run, run_all};
 pub use trace::TraceMode;
 pub use violation::{Rule, Violation};

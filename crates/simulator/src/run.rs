@@ -60,6 +60,16 @@ pub fn run(seed: u64, mode: TraceMode, planted: Option<PlantedBug>) -> Run {
     Run { seed, hash: trace.hash(), figures, violation: held.err(), lines: trace.into_lines() }
 }
 
+/// Runs one seed with a bug in the core.
+#[cfg(feature = "mutants")]
+#[must_use]
+pub fn run_mutant(seed: u64, mutant: two_phase::mutant::Mutant) -> Run {
+    two_phase::mutant::switch_on(Some(mutant));
+    let run = run(seed, TraceMode::Hash, None);
+    two_phase::mutant::switch_on(None);
+    run
+}
+
 /// Runs seeds on so many threads, up to the first failure, which is run again for its trace.
 ///
 /// # Errors

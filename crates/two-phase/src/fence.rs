@@ -1,5 +1,6 @@
 //! Which coordinator is listened to (rule EpochFence): the one with the highest epoch, and of one epoch only the first.
 
+use crate::mutant::Mutant;
 use protocol::{CoordinatorId, Epoch};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ impl Fence {
         match epoch.cmp(&self.epoch) {
             std::cmp::Ordering::Greater => Admission::Newer,
             std::cmp::Ordering::Equal if self.coordinator == Some(coordinator) => Admission::Accepted,
+            std::cmp::Ordering::Equal if Mutant::AcceptsEqualEpoch.is_on() => Admission::Newer,
+            std::cmp::Ordering::Less if Mutant::AcceptsLowerEpoch.is_on() => Admission::Newer,
             std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Admission::Refused,
         }
     }

@@ -7,6 +7,7 @@
 
 use crate::Manifest;
 use crate::manifest::committed_record;
+use crate::mutant::Mutant;
 use catalogue::BookPath;
 use protocol::{
     BucketEntries, CatchUpId, CatchUpTarget, CommittedRound, Digest, FetchedFile, FromLearner, Record, ToLearner,
@@ -130,7 +131,9 @@ impl Learner {
 
     /// A round committed since the start of the catch-up wrote this path: a fetched file must not be put over it.
     pub(crate) fn touch(&mut self, path: BookPath) {
-        self.touched.insert(path);
+        if !Mutant::FetchesOverNewer.is_on() {
+            self.touched.insert(path);
+        }
     }
 
     /// A round was committed since the start of the catch-up.
@@ -218,7 +221,7 @@ impl Learner {
             }
         }
         self.entries_complete = last;
-        if last && self.manifest.root() != self.target.root {
+        if last && self.manifest.root() != self.target.root && !Mutant::OverlooksRootOfCatchUp.is_on() {
             let (root, target) = (self.manifest.root(), self.target.root);
             return vec![LearnerStep::Restart { reason: format!("the catch-up led to root {root}, not {target}") }];
         }
@@ -271,7 +274,8 @@ impl Learner {
                 return vec![LearnerStep::Say(FromLearner::Fetch { catch_up: self.catch_up, files, left })];
             }
         }
-        let idle = !self.fetching && self.checks_open == 0 && self.stores_open == 0;
+        let stored = self.stores_open == 0 || Mutant::InstallsBeforeStored.is_on();
+        let idle = !self.fetching && self.checks_open == 0 && stored;
         if idle && self.entries_complete && !self.installing { vec![self.install()] } else { Vec::new() }
     }
 
@@ -294,7 +298,7 @@ impl Learner {
         for (path, record) in std::mem::take(&mut self.on_top) {
             self.manifest.set(path, record);
         }
-        if self.manifest.root() != self.reached.root {
+        if self.manifest.root() != self.reached.root && !Mutant::OverlooksRootOfCatchUp.is_on() {
             let (root, reached) = (self.manifest.root(), self.reached.root);
             return LearnerStep::Restart { reason: format!("the catch-up led to root {root}, not {reached}") };
         }

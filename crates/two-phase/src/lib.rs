@@ -22,6 +22,7 @@ pub mod follower;
 mod learner;
 mod log_sequence;
 mod manifest;
+pub mod mutant;
 mod now;
 pub mod recovery_plan;
 pub mod replicator;

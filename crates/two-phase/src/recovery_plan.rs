@@ -9,6 +9,7 @@
 use crate::Manifest;
 use crate::coordinator::{CoordinatorRecord, CoordinatorState, Decision};
 use crate::log_sequence::LogSequence;
+use crate::mutant::Mutant;
 use protocol::{
     ClusterId, Epoch, ManifestEntry, MemberId, MemberRole, MemberState, OpenRound, Prepare, RecoveryOrder,
     RecoveryPlan, ReplicatorHello, RoundId, SetDigest, Standing, Version, View, Witness,
@@ -200,9 +201,10 @@ fn open_round(known: &[&ReplicatorHello], version: Version) -> Option<OpenRound>
             ),
         ),
         (None, Some(hello)) => (false, format!("{} knows of a later round on the same version", hello.member)),
-        (None, None) => {
-            (true, "every participant that was heard has prepared it: it may have been acknowledged".to_owned())
-        }
+        (None, None) => (
+            !Mutant::RecoversWithoutOpenRound.is_on(),
+            "every participant that was heard has prepared it: it may have been acknowledged".to_owned(),
+        ),
     };
     Some(OpenRound { round, commit, reason, prepared, not_prepared, not_heard })
 }

@@ -2,7 +2,8 @@
 
 use super::Oracle;
 use crate::violation::{Held, Rule, ensure};
-use protocol::{ChangeId, ChangeState, CommittedAnswer, Digest, RequestId, Submission};
+use catalogue::BookPath;
+use protocol::{ChangeId, ChangeState, CommittedAnswer, Digest, Precondition, RequestId, Submission};
 use std::collections::BTreeMap;
 use two_phase::coordinator::Decision;
 
@@ -15,16 +16,46 @@ pub(super) struct Requests {
     changes_of: BTreeMap<RequestKey, Vec<(ChangeId, Digest)>>,
     /// Of each change, how many requests for it may still commit, or have.
     hopeful: BTreeMap<(ChangeId, Digest), u64>,
+    /// Of each change, what was asked for, and on what condition.
+    asked: BTreeMap<(ChangeId, Digest), (BookPath, Option<Digest>, Precondition)>,
 }
 
 impl Oracle {
     /// A client asks for changes.
     pub(crate) fn requested(&mut self, key: RequestKey, submission: &Submission) {
         let changes: Vec<_> = submission.changes.iter().map(|change| (change.id.clone(), change.fingerprint)).collect();
+        for change in &submission.changes {
+            let asked = (change.path, change.action.digest(), change.precondition);
+            self.requests.asked.insert((change.id.clone(), change.fingerprint), asked);
+        }
         for change in &changes {
             *self.requests.hopeful.entry(change.clone()).or_default() += 1;
         }
         self.requests.changes_of.insert(key, changes);
+    }
+
+    /// What is decided is what was asked for, and its condition was met by what had been committed before.
+    pub(super) fn decided_as_asked(&self, decision: &Decision) -> Held {
+        for change in &decision.changes {
+            let Some((path, digest, precondition)) =
+                self.requests.asked.get(&(change.id.clone(), change.fingerprint)).copied()
+            else {
+                continue; // Nobody asked for it, which is another check's business.
+            };
+            let current = self.manifest.record(&path).map(|record| record.digest);
+            let met = match precondition {
+                Precondition::None => digest.is_some() || current.is_some(),
+                Precondition::Absent => current.is_none(),
+                Precondition::Present => current.is_some(),
+                Precondition::Digest(expected) => current == Some(expected),
+            };
+            ensure(met && (path, digest) == (change.path, change.digest), Rule::HonestAnswer, || {
+                format!(
+                    "{change:?} is decided on {current:?}, but {digest:?} of {path} was asked for if {precondition:?}"
+                )
+            })?;
+        }
+        Ok(())
     }
 
     /// Some request for each change of the decision may still commit: none was told the opposite.

@@ -204,6 +204,7 @@ impl Oracle {
             self.decided_in_view(decision)?;
             self.decided_by_enough(decision)?;
         }
+        self.decided_as_asked(decision)?;
         self.decided_in_order(decision)?;
         self.decided_once(decision, now_us)?;
         self.decided_for_somebody(decision)?;

@@ -37,18 +37,13 @@ impl Oracle {
         if state.version == self.version().next()
             && let Some(decision) = state.recovered().last()
         {
-            // A participant that has forgotten whether it voted cannot keep a round from being committed that may have been, and
-            // nor can words that no replicator has heard.
+            // A participant that has forgotten whether it voted cannot keep a round from being committed that may have been, and nor
+            // can words that no replicator has heard.
             let decision = decision.clone();
+            self.decided_as_asked(&decision)?;
             self.decided_in_order(&decision)?;
             self.decided_once(&decision, now_us)?;
-            self.outcomes.remove(&decision.round).filter(|(_, by)| by != "the coordinator's word").map_or(
-                Ok(()),
-                |held| {
-                    self.outcomes.insert(decision.round, held);
-                    self.hold(decision.round, Outcome::Committed, "the operator's order")
-                },
-            )?;
+            self.outcomes.retain(|round, (_, by)| *round != decision.round || by != "the coordinator's word");
             self.hold(decision.round, Outcome::Committed, "the operator's order")?;
         }
         self.views.retain(|number, _| *number < state.view.number);

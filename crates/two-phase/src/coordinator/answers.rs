@@ -2,6 +2,7 @@
 
 use super::Decision;
 use crate::LogSequence;
+use crate::mutant::Mutant;
 use protocol::{ChangeId, CommittedAnswer, Digest, SetDigest, Version};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -48,7 +49,7 @@ impl Answers {
     /// Looks a change up.
     #[must_use]
     pub fn look_up(&self, id: &ChangeId, fingerprint: Digest) -> Known {
-        match self.by_change.get(id) {
+        match self.by_change.get(id).filter(|_| !Mutant::ForgetsAnswers.is_on()) {
             None => Known::No,
             Some((decision, index)) => {
                 let change = &decision.changes[*index as usize];

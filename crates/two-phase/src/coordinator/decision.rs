@@ -1,6 +1,7 @@
 //! Decisions that the log holds: the only thing from which "commit" can be said (rule DurableDecision).
 
 use super::Decision;
+use crate::mutant::Mutant;
 use protocol::{MemberId, RoundId, ToReplicator, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -91,6 +92,7 @@ impl RetainedDecisions {
     pub fn verdict(&self, round: RoundId) -> Verdict<'_> {
         match self.decisions.binary_search_by(|decision| decision.round.cmp(&round)) {
             Ok(index) => Verdict::Committed(&self.decisions[index]),
+            Err(_) if Mutant::AbortsWhatIsForgotten.is_on() => Verdict::NoDecision,
             Err(_) if round <= self.forgotten_through => Verdict::MayBeForgotten,
             Err(_) => Verdict::NoDecision,
         }

@@ -9,6 +9,7 @@ use super::in_sync::AfterView;
 use super::members::{MemberLink, Place};
 use super::round::Stage;
 use super::{Coordinator, Mandate, Party, SessionId, Verdict};
+use crate::mutant::Mutant;
 use protocol::{
     ClusterEvent, CommitPolicy, HolderId, Incarnation, MemberId, MemberRole, MemberState, PROTOCOL_VERSION,
     PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator, ToReplicator, Version,
@@ -77,6 +78,7 @@ impl Coordinator {
     fn reason_to_refuse(&self, hello: &ReplicatorHello) -> Option<String> {
         let ReplicatorHello { member, protocol, cluster, .. } = hello;
         match &self.mandate {
+            Mandate::Taking if Mutant::SpeaksBeforeEpochIsDurable.is_on() => {}
             Mandate::Taking => return Some("the coordinator is starting; try again".to_owned()),
             // Its epoch must not be accepted by anybody: that would fence off the coordinator that has the newer log.
             Mandate::NeedsRecovery { .. } => return self.why_no_round(),
@@ -142,6 +144,9 @@ impl Coordinator {
         coordinator: Option<protocol::CoordinatorId>,
         version: Version,
     ) -> Option<String> {
+        if Mutant::OverlooksNewerLog.is_on() {
+            return None;
+        }
         let rival =
             epoch == self.epoch && coordinator.is_some_and(|coordinator| coordinator != self.identity.coordinator);
         if epoch > self.epoch || rival {
@@ -244,7 +249,8 @@ impl Coordinator {
     /// just opened, and every member was settled.
     pub(super) fn open_if_majority_accepted(&mut self) -> bool {
         let members = self.members.accepted(&self.state.view);
-        if self.mandate != Mandate::Opening || members.len() < self.state.view.majority() {
+        let needed = if Mutant::OpensWithOne.is_on() { 1 } else { self.state.view.majority() };
+        if self.mandate != Mandate::Opening || members.len() < needed {
             return false;
         }
         self.mandate = Mandate::Open;
@@ -319,7 +325,7 @@ impl Coordinator {
                 self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: true });
             }
             // Presumed abort holds only for a coordinator that is sure of its log: once its epoch is open.
-            Verdict::NoDecision if self.mandate == Mandate::Open => {
+            Verdict::NoDecision if self.mandate == Mandate::Open || Mutant::AbortsBeforeOpen.is_on() => {
                 self.say(session, ToReplicator::Abort { round });
                 self.happened(ClusterEvent::InDoubtSettled { member: member.clone(), round, committed: false });
             }
@@ -351,7 +357,7 @@ impl Coordinator {
     pub(super) fn forget_acknowledged(&mut self) {
         let (members, view) = (&self.members, &self.state.view);
         let acknowledged = |member: &MemberId| -> Option<Version> {
-            view.member(member)?;
+            view.member(member).filter(|_| !Mutant::ForgetsDecisions.is_on())?;
             Some(members.link(member).filter(|link| link.evidence).map_or(Version::ZERO, |link| link.version))
         };
         for round in self.state.retained.forget(acknowledged) {

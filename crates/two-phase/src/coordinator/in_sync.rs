@@ -13,6 +13,7 @@
 
 use super::members::{MemberLink, Place};
 use super::{Coordinator, CoordinatorRecord, Mandate, Then};
+use crate::mutant::Mutant;
 use protocol::{ClusterEvent, CommitPolicy, MemberId, MemberRole, MemberState, ToReplicator, View};
 
 /// How many versions one that comes back may be behind for the next round to wait for it. Its acknowledgements trail the rounds
@@ -35,6 +36,9 @@ pub(super) enum AfterView {
 impl Coordinator {
     /// Makes a view durable; it is used when it is.
     pub(super) fn change_view(&mut self, view: View, reason: String, then: AfterView) {
+        if Mutant::UsesViewBeforeDurable.is_on() {
+            self.state.view = view.clone();
+        }
         debug_assert!(view.number > self.newest_view.number, "a view takes the number after the newest one");
         self.happened(ClusterEvent::ViewChanged { view: view.number, reason: reason.clone() });
         self.newest_view = view.clone();
@@ -109,7 +113,12 @@ impl Coordinator {
                 due.push(id);
             }
         }
-        let enough = able.len() as u64 >= self.state.view.min_in_sync;
+        let needed = match self.members.links().count() as u64 / 2 + 1 {
+            on_those_alive if Mutant::CountsMinimumOnThoseAlive.is_on() => on_those_alive,
+            _ if Mutant::EvictsBelowMinimum.is_on() => 1,
+            _ => self.state.view.min_in_sync,
+        };
+        let enough = able.len() as u64 >= needed;
         if due.is_empty() || !enough || self.state.view.policy == CommitPolicy::All {
             return false;
         }

@@ -113,6 +113,7 @@ enum Then {
     EpochTaken,
     ViewInForce { view: Box<View>, then: AfterView },
     Decided(Box<Decision>, LogSequence),
+    Nothing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -352,6 +353,7 @@ impl Coordinator {
                 }
                 Then::ViewInForce { view, then } => self.use_view(*view, then),
                 Then::Decided(decision, sequence) => self.tell_decision(*decision, sequence),
+                Then::Nothing => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The round in flight: who takes part, who voted what, and what follows from it.
 
 use super::waiting::Queued;
+use crate::mutant::Mutant;
 use protocol::{
     AbortCause, Change, ChangeId, MemberId, Parent, Participant, RoundId, SetDigest, Version, ViewNumber, Vote,
     VoteReport,
@@ -113,6 +114,10 @@ impl Round {
 
     /// Notes that a participant will not vote any more.
     pub(super) fn lose(&mut self, member: &MemberId, reason: String) {
+        if Mutant::ChangesParticipants.is_on() && self.stage == Stage::Preparing && self.participants.len() > 1 {
+            self.participants.retain(|participant| participant.id != *member);
+            self.votes.remove(member);
+        }
         if self.stage == Stage::Preparing && self.has_participant(member) {
             self.votes.insert(member.clone(), Ballot::Gone(reason));
         }
@@ -129,7 +134,7 @@ impl Round {
     }
 
     pub(super) fn tally(&self) -> Tally {
-        let mut commits = 0;
+        let mut commits = usize::from(Mutant::CommitsWithoutOneVote.is_on());
         for ballot in self.votes.values() {
             match ballot {
                 Ballot::Voted(Vote::Commit) => commits += 1,
@@ -137,6 +142,9 @@ impl Round {
                 // Nobody waits for the others' votes once one cannot vote: the round is tried again anyway.
                 Ballot::Gone(_) => return Tally::Abort,
             }
+        }
+        if Mutant::CommitsWithoutOneVote.is_on() && commits >= self.participants.len() {
+            return Tally::AllCommit;
         }
         if self.votes.len() < self.participants.len() {
             Tally::Open

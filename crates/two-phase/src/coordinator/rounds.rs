@@ -4,6 +4,7 @@ use super::round::{Aftermath, Round, Stage, Tally};
 use super::waiting::{Formed, Queued};
 use super::{Coordinator, CoordinatorRecord, DecidedChange, Decision, LoggedDecision, Mandate, SessionId, Then};
 use crate::LogSequence;
+use crate::mutant::Mutant;
 use protocol::{
     ClusterEvent, CommitPolicy, CommitRule, CommittedAnswer, CommittedChange, CommittedRound, MemberId, MemberState,
     Outcome, Parent, Participant, Prepare, Refusal, RoundId, SubmissionAnswer, ToAppServer, ToReplicator, View, Vote,
@@ -94,7 +95,11 @@ impl Coordinator {
 
     fn prepare(&mut self, members: Vec<Queued>) {
         let id = RoundId { epoch: self.epoch, number: self.next_number };
-        self.next_number = self.next_number.next();
+        let was_aborted =
+            self.last_round.is_some_and(|last| last.round.epoch == self.epoch && last.outcome == Outcome::Aborted);
+        if !(was_aborted && Mutant::UsesRoundNumberAgain.is_on()) {
+            self.next_number = self.next_number.next();
+        }
         let changes: Vec<_> = members.iter().flat_map(|queued| queued.changes.iter().cloned()).collect();
         let version = self.state.version.next();
         let expected_root = self.state.manifest.root_after(&changes, version);
@@ -199,6 +204,10 @@ impl Coordinator {
             decided_at_ms: self.now.unix_ms,
         };
         let sequence = self.awaiting.last_appended().next();
+        if Mutant::DecidesBeforeDurable.is_on() {
+            self.append(CoordinatorRecord::Decided(decision.clone()), Then::Nothing);
+            return self.tell_decision(decision, sequence);
+        }
         self.append(CoordinatorRecord::Decided(decision.clone()), Then::Decided(Box::new(decision), sequence));
     }
 
@@ -277,7 +286,7 @@ impl Coordinator {
     /// Changes that found no round in time are refused. They are in no round, and never will be. Only a coordinator that is sure
     /// of its log knows that (rule HonestAnswer).
     pub(super) fn refuse_those_who_waited_too_long(&mut self) {
-        if self.mandate != Mandate::Open {
+        if self.mandate != Mandate::Open && !Mutant::TakesUnknownForRefused.is_on() {
             return;
         }
         let Some(arrived_before_ms) = self.now.monotonic_ms.checked_sub(self.settings.change_wait_ms) else { return };

@@ -4,6 +4,7 @@
 //! each is a record of the log like a round that was voted on, except that nothing was voted.
 
 use super::{FileChange, Learner, Replicator, ReplicatorEffect, ReplicatorRecord, Then};
+use crate::mutant::Mutant;
 use crate::{SyncWhen, committed_record};
 use protocol::{CommittedRound, Outcome, Standing};
 
@@ -29,7 +30,8 @@ impl Replicator {
             let in_doubt = prepared.round;
             return self.disconnect(format!("round {} was committed while {in_doubt} is in doubt here", round.round));
         }
-        if round.version != state.version.next() || state.standing != Standing::Trusted {
+        let follows = round.version == state.version.next() || Mutant::FollowsWithGaps.is_on();
+        if !follows || state.standing != Standing::Trusted {
             let reason =
                 format!("version {} does not follow what is held here, version {}", round.version, state.version);
             return self.disconnect(reason);
@@ -43,7 +45,7 @@ impl Replicator {
         for change in &round.changes {
             manifest.set(change.path, committed_record(change, round.version));
         }
-        if manifest.root() != round.root {
+        if manifest.root() != round.root && !Mutant::FollowsWithGaps.is_on() {
             let version = round.version;
             return self
                 .disconnect(format!("version {version} would have another root here; the copy is compared anew"));

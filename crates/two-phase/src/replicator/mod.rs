@@ -38,12 +38,13 @@ pub use voting::Capacity;
 use crate::fence::{Admission, Fence};
 use crate::learner::Learner;
 use crate::log_sequence::{AwaitingDurable, LogSequence, SyncWhen};
+use crate::mutant::Mutant;
 use catalogue::BookPath;
 use peers::Doubt;
 use protocol::{
     AbortCause, ClusterId, CoordinatorId, Epoch, FromCoordinator, HolderRequest, Incarnation, MemberId, Outcome,
-    PROTOCOL_VERSION, PeerAnswer, Prepare, PreparedRound, ReplicatorHello, RoundId, Standing, ToCoordinator, ToLearner,
-    ToReplicator, Vote,
+    PROTOCOL_VERSION, PeerAnswer, Prepare, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator,
+    ToLearner, ToReplicator, Version, Vote,
 };
 use std::collections::BTreeSet;
 
@@ -110,6 +111,13 @@ impl Replicator {
     pub fn new(identity: ReplicatorIdentity, last: LogSequence) -> Self {
         let mut replicator = Self::with_state(identity, ReplicatorState::empty(), None, last);
         replicator.append(ReplicatorRecord::Lost, SyncWhen::Now, Then::Nothing);
+        if Mutant::TrustsLostMemory.is_on() {
+            replicator.append(
+                ReplicatorRecord::Confirmed { version: Version::ZERO, root: SetDigest::EMPTY },
+                SyncWhen::Now,
+                Then::Nothing,
+            );
+        }
         replicator
     }
 
@@ -145,7 +153,8 @@ impl Replicator {
         let writes =
             redo.into_iter().map(|CommittedFiles { version, files }| ReplicatorEffect::WriteFiles { version, files });
         replicator.effects.extend(writes);
-        if found == LogFound::TornTail && replicator.state.standing == Standing::Trusted {
+        let is_torn = found == LogFound::TornTail && !Mutant::TrustsTornTail.is_on();
+        if is_torn && replicator.state.standing == Standing::Trusted {
             replicator.append(ReplicatorRecord::Unconfirmed, SyncWhen::Now, Then::Nothing);
         }
         replicator
@@ -250,6 +259,9 @@ impl Replicator {
 
     /// The connection ended. What is prepared stays prepared.
     pub fn handle_disconnected(&mut self) {
+        if let (Some(prepare), true) = (&self.state.prepared, Mutant::GivesUpPreparedRound.is_on()) {
+            self.append_conclusion(ReplicatorRecord::Aborted { round: prepare.round });
+        }
         self.give_up_catch_up();
         self.link = Link::Down;
     }
@@ -387,17 +399,25 @@ impl Replicator {
             self.repeat_refusal(prepare.round);
             return;
         }
+        let has_ended = prepare.round <= self.state.settled && !Mutant::PreparesWhatHasEnded.is_on();
         let repeated = self.state.prepared.as_ref().is_some_and(|prepared| prepared.round == prepare.round);
-        if repeated || prepare.round <= self.state.settled || self.state.standing != Standing::Trusted {
+        if repeated || has_ended || self.state.standing != Standing::Trusted {
             return;
         }
         let forced = self.vote_abort_next.take().map(|reason| AbortCause::Forced { reason });
         let judged = forced.map_or_else(|| voting::judge(&self.state, &prepare, self.capacity), Err);
         let round = prepare.round;
+        if let (Ok(()), true) = (&judged, Mutant::WritesFilesAtPrepare.is_on()) {
+            let files = prepare.changes.iter().map(|change| FileChange::of(change.path, &change.action)).collect();
+            self.effects.push(ReplicatorEffect::WriteFiles { version: prepare.version(), files });
+        }
         let (record, vote) = match judged {
             Ok(()) => (ReplicatorRecord::Prepared(prepare), Vote::Commit),
             Err(cause) => (ReplicatorRecord::Refused { round, cause: cause.clone() }, Vote::Abort { cause }),
         };
+        if Mutant::VotesBeforeDurable.is_on() {
+            self.go_on(Then::Vote(round, vote.clone()));
+        }
         // Rule DurableVote: the vote leaves only when the record that it rests on is durable.
         self.append(record, SyncWhen::Now, Then::Vote(round, vote));
     }
@@ -428,12 +448,18 @@ impl Replicator {
         }
         let files = self.state.apply(&record);
         self.prepared_sequence = None;
+        if Mutant::AcknowledgesBeforeDurable.is_on() {
+            self.send(self.acknowledgement());
+        }
         let sequence = self.awaiting.append(Then::Conclude(files, self.acknowledgement()));
         self.effects.push(ReplicatorEffect::Append { sequence, record, sync: SyncWhen::Soon });
     }
 
     /// Tells the committed state, once all of it is durable (rule DurableVote).
     fn acknowledge(&mut self) {
+        if Mutant::AcknowledgesBeforeDurable.is_on() {
+            return self.send(self.acknowledgement());
+        }
         self.once_durable(Then::Say(self.acknowledgement()));
     }
 

@@ -12,6 +12,7 @@
 //! all others being in doubt: then only the coordinator's log can tell.
 
 use super::{Ended, Link, Replicator, ReplicatorEffect, ReplicatorRecord, Then};
+use crate::mutant::Mutant;
 use crate::{Now, SyncWhen};
 use catalogue::Timestamp;
 use protocol::{
@@ -135,6 +136,10 @@ impl Replicator {
             PeerKnowledge::CannotTell { reason } => Heard::CannotTell(reason),
         };
         self.note_heard(asked, heard);
+        let guesses = |doubt: &Doubt| doubt.heard.values().all(|heard| *heard == Heard::InDoubt);
+        if Mutant::GuessesWhenAllAreInDoubt.is_on() && self.doubt().is_some_and(guesses) {
+            self.conclude_by_peer(answer.round, Outcome::Aborted);
+        }
     }
 
     /// A peer that was asked about this round could not be reached, or has not answered in time.
@@ -232,7 +237,7 @@ impl Replicator {
             Some("its data belongs to another cluster".to_owned())
         } else if !question.participants.iter().any(|participant| participant.id == *member) {
             Some(format!("{member} takes no part in that round"))
-        } else if self.state.standing != Standing::Trusted {
+        } else if self.state.standing != Standing::Trusted && !Mutant::RefusesWithoutMemory.is_on() {
             Some("its memory is not confirmed".to_owned())
         } else {
             None

@@ -37,7 +37,7 @@ async fn kill_under_load(victims: &[Service]) {
         cluster.wait_until_ready().await;
         slowest = slowest.max(started.elapsed());
     }
-    nothing_is_in_doubt(&cluster).await;
+    cluster.wait_until_nothing_is_in_doubt().await;
     let files = Copies::wait_until_equal(&cluster).await;
     all.check(&files);
     let committed = all.count(|outcome| matches!(outcome, Outcome::Committed { .. }));
@@ -59,16 +59,6 @@ fn in_some_order(services: &[Service], mut number: usize) -> Vec<Service> {
         number /= left.len() + 1;
     }
     order
-}
-
-async fn nothing_is_in_doubt(cluster: &Cluster) {
-    let client = cluster.client();
-    eventually("nobody is in doubt", Duration::from_secs(10), async || {
-        let status = client.cluster().await?;
-        let members = status["members"].as_array()?.clone();
-        members.iter().all(|member| member["in_doubt_since"].is_null() && member["state"] == "in_sync").then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

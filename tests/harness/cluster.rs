@@ -1,13 +1,13 @@
 //! Real processes: one coordinator, some replicators, one app-server or more.
 
-use crate::Client;
 use crate::process::{Process, command};
+use crate::{Client, eventually};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -87,6 +87,11 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one and waits until it accepts writes.
     pub async fn start(options: Options) -> Self {
+        Self::start_with_armed(options, None).await
+    }
+
+    /// Starts one in which a service will die at a crash point (`name` or `name:n`), and waits until it accepts writes.
+    pub async fn start_with_armed(options: Options, armed: Option<(Service, &str)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ports = free_ports(1 + options.replicators + SPARE_REPLICATORS + options.app_servers);
         let replicators = (1..=options.replicators).collect();
@@ -96,7 +101,7 @@ impl Cluster {
             write_token_file(&cluster.token_file(), token, 0o600);
         }
         for service in cluster.services() {
-            cluster.start_service(service);
+            cluster.start_armed(service, armed.filter(|(victim, _)| *victim == service).map(|(_, point)| point));
         }
         cluster.wait_until_ready().await;
         cluster
@@ -213,9 +218,15 @@ impl Cluster {
         self.take(service).stop().await;
     }
 
-    /// Waits until a service has died by itself.
-    pub async fn wait_until_dead(&mut self, service: Service) {
-        self.take(service).wait_until_dead().await;
+    /// Waits until a service has died by itself, and says how.
+    pub async fn wait_until_dead(&mut self, service: Service) -> ExitStatus {
+        self.take(service).wait_until_dead().await
+    }
+
+    /// Whether a service has died by itself.
+    pub fn has_died(&mut self, service: Service) -> bool {
+        let found = self.running.iter_mut().find(|(running, _)| *running == service);
+        found.expect("the service was started").1.has_died()
     }
 
     /// The process of a service that runs.
@@ -250,6 +261,18 @@ impl Cluster {
         }
     }
 
+    /// Waits until every replicator is in sync, and in doubt about nothing.
+    pub async fn wait_until_nothing_is_in_doubt(&self) {
+        let client = self.client();
+        eventually("nobody is in doubt", Duration::from_secs(60), async || {
+            let status = client.cluster().await?;
+            let mut members = status["members"].as_array()?.iter();
+            let is_settled = |member: &Value| member["in_doubt_since"].is_null() && member["state"] == "in_sync";
+            members.all(is_settled).then_some(())
+        })
+        .await;
+    }
+
     /// What a replicator says of itself; none while it does not answer.
     pub async fn status(&self, service: Service) -> Option<Value> {
         self.fetch(service, "/status").await
@@ -272,12 +295,18 @@ impl Cluster {
     pub fn logs(&self) -> String {
         let mut text = String::new();
         for service in self.services() {
-            let log = std::fs::read_to_string(self.log_path(service)).unwrap_or_default();
+            let log = self.log(service);
             let lines: Vec<_> = log.lines().collect();
             let tail = lines[lines.len().saturating_sub(25)..].join("\n");
             writeln!(text, "--- {service:?}\n{tail}").unwrap();
         }
         text
+    }
+
+    /// All that a service has written.
+    #[must_use]
+    pub fn log(&self, service: Service) -> String {
+        std::fs::read_to_string(self.log_path(service)).unwrap_or_default()
     }
 
     fn log_path(&self, service: Service) -> PathBuf {

@@ -39,6 +39,11 @@ impl Process {
         kill_process(id, Signal::CONT).unwrap();
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_died(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// All that it has written.
     #[must_use]
     pub fn log(&self) -> String {

@@ -2,21 +2,18 @@
 
 use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
+use faults::{CrashPoint, crash_point};
 use protocol::{
     ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, RecoveryPlan, TimedEvent,
     ToAppServer, ToReplicator,
 };
 use serde::Serialize;
-use service::crash_point;
 use service::websocket::{Outbox, Utf8Bytes};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage::log::{Log, LogError};
 use two_phase::LogSequence;
 use two_phase::coordinator::{Coordinator, CoordinatorEffect, CoordinatorRecord, CoordinatorState, SessionId};
-
-/// Where the lab can make a coordinator die, in the order of a round.
-const CRASH_POINTS: [&str; 4] = ["prepare_sent", "votes_received", "decision_durable", "first_commit_sent"];
 
 /// The log, the links, and what is kept for people.
 pub(crate) struct Effects {
@@ -82,13 +79,12 @@ impl Effects {
         coordinator: CoordinatorId,
     ) -> Result<Done, LogError> {
         let mut done = Done::default();
-        let (mut appended, mut decided) = (false, false);
+        let mut durable_next = Vec::new();
         for effect in effects {
             match effect {
                 CoordinatorEffect::Append { sequence, record, .. } => {
-                    decided |= matches!(record, CoordinatorRecord::Decided(_));
                     done.bytes += self.append(sequence, &record)?;
-                    appended = true;
+                    durable_next.push(durable(&record));
                 }
                 CoordinatorEffect::ToReplicators { sessions, message } => self.say(&sessions, &message),
                 CoordinatorEffect::ToAppServers { sessions, message } => self.tell(&sessions, &message),
@@ -102,18 +98,16 @@ impl Effects {
                 CoordinatorEffect::Rebuild { state, plan } => done.rebuild = Some((state, plan)),
             }
         }
-        if appended {
+        if !durable_next.is_empty() {
             done.durable = Some(LogSequence(self.log.sync()?.value()));
-            if decided {
-                crash_point::reach("decision_durable");
-            }
+            durable_next.into_iter().for_each(crash_point::reach);
         }
         Ok(done)
     }
 
     fn append(&mut self, sequence: LogSequence, record: &CoordinatorRecord) -> Result<usize, LogError> {
         if let CoordinatorRecord::Decided(_) = record {
-            crash_point::reach("votes_received");
+            crash_point::reach(CrashPoint::VotesReceived);
         }
         let payload = serde_json::to_vec(record).expect("a record has only text keys and plain values");
         let appended = if std::mem::take(&mut self.torn) {
@@ -122,6 +116,11 @@ impl Effects {
             self.log.append(&payload)?
         };
         assert_eq!(appended.value(), sequence.0, "the core and the log count the same records");
+        crash_point::reach(match record {
+            CoordinatorRecord::EpochTaken { .. } => CrashPoint::EpochAppended,
+            CoordinatorRecord::ViewChanged { .. } => CrashPoint::ViewAppended,
+            CoordinatorRecord::Decided(_) => CrashPoint::DecisionAppended,
+        });
         Ok(payload.len())
     }
 
@@ -129,13 +128,14 @@ impl Effects {
         match &message.message {
             ToReplicator::Prepare(_) => {
                 self.send(sessions, message);
-                crash_point::reach_after_sending("prepare_sent");
+                crash_point::reach_after_sending(CrashPoint::PrepareSent);
             }
             ToReplicator::Commit { .. } => {
                 let (first, others) = sessions.split_at(sessions.len().min(1));
                 self.send(first, message);
-                crash_point::reach_after_sending("first_commit_sent");
+                crash_point::reach_after_sending(CrashPoint::FirstCommitSent);
                 self.send(others, message);
+                crash_point::reach_after_sending(CrashPoint::LastCommitSent);
             }
             _ => self.send(sessions, message),
         }
@@ -143,6 +143,9 @@ impl Effects {
 
     pub(crate) fn tell(&self, sessions: &[SessionId], message: &FromCoordinator<ToAppServer>) {
         self.send(sessions, message);
+        if let ToAppServer::Committed(_) = message.message {
+            crash_point::reach_after_sending(CrashPoint::AppServersTold);
+        }
     }
 
     /// Encodes once for all.
@@ -198,12 +201,23 @@ impl Effects {
     /// Arms a crash point. Returns why not.
     pub(crate) fn arm(&self, point: &str) -> Option<String> {
         if !self.lab {
-            Some("the cluster does not run with the lab; start it with --lab".to_owned())
-        } else if !CRASH_POINTS.contains(&point) {
-            Some(format!("there is no crash point {point:?}; there are {}", CRASH_POINTS.join(", ")))
-        } else {
-            crash_point::arm(point);
-            None
+            return Some("the cluster does not run with the lab; start it with --lab".to_owned());
         }
+        match point.parse() {
+            Ok(point) => {
+                crash_point::arm(point);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+/// What has been done when this record is on the disk.
+fn durable(record: &CoordinatorRecord) -> CrashPoint {
+    match record {
+        CoordinatorRecord::EpochTaken { .. } => CrashPoint::EpochDurable,
+        CoordinatorRecord::ViewChanged { .. } => CrashPoint::ViewDurable,
+        CoordinatorRecord::Decided(_) => CrashPoint::DecisionDurable,
     }
 }

@@ -11,6 +11,7 @@ use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
 use crate::settings::Settings;
 use crate::{CoordinatorError, recovery::RecoveryError};
+use faults::{CrashPoint, crash_point};
 use protocol::{CoordinatorId, FromAppServer, RecoveryPlan, View};
 use service::health::Readiness;
 use std::path::PathBuf;
@@ -142,10 +143,12 @@ impl Runtime {
         let text = serde_json::to_vec_pretty(plan).expect("a plan has only text keys and plain values");
         std::fs::create_dir_all(&self.recoveries).map_err(|error| disk(&error))?;
         report_folder::write(&self.recoveries, &at_ms.to_string(), &text).map_err(|error| disk(&error))?;
+        crash_point::reach(CrashPoint::RecoveryPlanKept);
         let last = self.core.last_durable();
         let oldest = if plan.source.is_none() { self.core.oldest_record_needed() } else { None };
         let log_from = oldest.filter(|_| !self.log_is_damaged).unwrap_or(last.next());
         self.checkpoints.save_rebuilt(state, last, log_from).map_err(|error| disk(&error))?;
+        crash_point::reach(CrashPoint::RebuiltStateSaved);
         if self.log_is_damaged {
             self.effects.begin_log_anew(last.next(), state).map_err(|error| disk(&error))?;
         }

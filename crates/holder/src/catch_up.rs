@@ -2,6 +2,7 @@
 
 use crate::{Claim, Holder, HolderError};
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use protocol::{Content, Digest, FetchedFile, WantedFile};
 
 /// The digest that a file was last known to hold: bytes other than these are not overwritten without a copy in the
@@ -26,6 +27,7 @@ impl Holder {
                 None => missing.push(*wanted),
             }
         }
+        crash_point::reach(CrashPoint::MissingFilesFound);
         Ok(missing)
     }
 
@@ -39,6 +41,7 @@ impl Holder {
         files: &[FetchedFile],
         expected: Expected<'_>,
     ) -> Result<(), HolderError> {
+        crash_point::reach(CrashPoint::FetchedFilesReceived);
         self.flush()?;
         for file in files {
             let WantedFile { path, digest } = file.wanted;
@@ -46,6 +49,7 @@ impl Holder {
             let content = content.ok_or(HolderError::WrongContent { path })?;
             self.replace(claim, path, Some(content), expected)?;
         }
+        crash_point::reach(CrashPoint::FetchedFilesStored);
         Ok(())
     }
 

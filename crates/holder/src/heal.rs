@@ -2,6 +2,7 @@
 
 use crate::{Claim, Holder, HolderError};
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use protocol::{Content, Digest, Finding, HealOutcome, HealResult, HolderAnswer, Repair, RequestId};
 use std::path::Path;
 
@@ -38,6 +39,7 @@ impl Holder {
         if let Err(error) = self.files.sync() {
             return HolderAnswer::Failed { request, reason: error.to_string() };
         }
+        crash_point::reach(CrashPoint::RepairsSynced);
         let outcomes = repairs.iter().zip(mended).map(|(repair, mended)| HealResult {
             name: repair.path.to_string(),
             outcome: self.outcome(claim, repair, mended),
@@ -63,7 +65,10 @@ impl Holder {
             if is_same { self.put(path, repair.content.as_ref()).map(|()| true) } else { Ok(false) }
         });
         match written.transpose()? {
-            Some(true) => Ok(Mended::Written { quarantined }),
+            Some(true) => {
+                crash_point::reach(CrashPoint::RepairWritten);
+                Ok(Mended::Written { quarantined })
+            }
             Some(false) => left("the file was changed while it was being put right"),
             None => left("a newer round changes this file"),
         }

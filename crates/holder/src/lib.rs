@@ -29,6 +29,7 @@ pub use scrub::{Look, Reading, Shelf};
 
 use catalogue::BookPath;
 use claim::Claims;
+use faults::{CrashPoint, crash_point};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use storage::file_writer::FileWrite;
@@ -96,7 +97,10 @@ impl Holder {
     /// If the writer or the disk failed. After a failed sync nothing on the disk can be believed.
     pub fn sync(&self) -> Result<(), HolderError> {
         self.flush()?;
-        Ok(self.files.sync()?)
+        crash_point::reach(CrashPoint::FilesFlushed);
+        self.files.sync()?;
+        crash_point::reach(CrashPoint::FilesSynced);
+        Ok(())
     }
 
     /// The files.

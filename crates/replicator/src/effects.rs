@@ -5,9 +5,9 @@ use crate::checkpoints::Checkpoints;
 use crate::file_worker::{FileWorker, Job};
 use crate::peers::{self, Peers};
 use crate::recovery::FirstAppend;
+use faults::{CrashPoint, crash_point};
 use holder::Holder;
-use protocol::{CatchUpId, HolderRequest, Version};
-use service::crash_point;
+use protocol::{CatchUpId, HolderRequest, ToCoordinator, Version};
 use service::websocket::Outbox;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) struct Effects {
     worker: FileWorker,
     /// Records wait for the next sync.
     unsynced: bool,
+    /// What has been done when they are durable.
+    durable_next: Vec<CrashPoint>,
     applied: Version,
 }
 
@@ -66,6 +68,7 @@ impl Effects {
             holder,
             worker,
             unsynced: false,
+            durable_next: Vec::new(),
             applied,
         }
     }
@@ -92,7 +95,9 @@ impl Effects {
     /// One sync for everything that was appended.
     pub(crate) fn sync(&mut self) -> Result<LogSequence, LogError> {
         self.unsynced = false;
-        Ok(LogSequence(self.log.sync()?.value()))
+        let durable = LogSequence(self.log.sync()?.value());
+        self.durable_next.drain(..).for_each(crash_point::reach);
+        Ok(durable)
     }
 
     pub(crate) fn do_all(&mut self, effects: Vec<ReplicatorEffect>, core: &Replicator) -> Result<Done, LogError> {
@@ -103,17 +108,12 @@ impl Effects {
                     done.bytes += self.append(sequence, &record)?;
                     done.sync_now |= sync == SyncWhen::Now;
                 }
-                ReplicatorEffect::Send(message) => {
-                    if let Some(outbox) = &self.outbox {
-                        let text =
-                            serde_json::to_string(&message).expect("a message has only text keys and plain values");
-                        outbox.send(text);
-                    }
-                }
+                ReplicatorEffect::Send(message) => self.send(&message),
                 ReplicatorEffect::AskPeer { peer, question } => self.peers.ask(peer, &question),
                 ReplicatorEffect::AnswerPeer { request, answer } => {
                     if let Some(outbox) = self.asking.remove(&request) {
                         peers::answer(&outbox, &answer);
+                        crash_point::reach_after_sending(CrashPoint::PeerAnswered);
                     }
                 }
                 ReplicatorEffect::WriteFiles { version, files } => {
@@ -121,7 +121,6 @@ impl Effects {
                         path: file.path,
                         content: file.content.map(|content| content.shared()),
                     };
-                    crash_point::reach("before_files");
                     self.holder.apply(files.into_iter().map(write).collect(), version.0);
                     self.applied = self.applied.max(version);
                 }
@@ -181,10 +180,12 @@ impl Effects {
         let Some(state) = core.state_to_install(catch_up) else { return Ok(()) };
         let claim = self.holder.claim(removed.iter().copied());
         let expected = |path: &catalogue::BookPath| core.state().manifest.record(path).map(|record| record.digest);
+        crash_point::reach(CrashPoint::CatchUpComplete);
         self.holder.remove(&claim, removed, &expected).map_err(|error| error.to_string())?;
         let durable = self.sync().map_err(|error| error.to_string())?;
         core.handle_durable(durable);
         checkpoints.save_installed(&state, durable)?;
+        crash_point::reach(CrashPoint::CatchUpInstalled);
         self.applied = state.version;
         core.handle_installed(catch_up, state);
         Ok(())
@@ -203,12 +204,36 @@ impl Effects {
         };
         assert_eq!(appended.value(), sequence.0, "the core and the log count the same records");
         self.unsynced = true;
-        crash_point::reach(match record {
-            ReplicatorRecord::Prepared(_) => "prepare_appended",
-            ReplicatorRecord::Committed { .. } => "commit_appended",
-            ReplicatorRecord::Followed(_) => "followed_appended",
-            _ => "record_appended",
-        });
+        if let Some((appended, durable)) = points(record) {
+            crash_point::reach(appended);
+            self.durable_next.push(durable);
+        }
         Ok(payload.len())
+    }
+
+    fn send(&self, message: &ToCoordinator) {
+        let Some(outbox) = &self.outbox else { return };
+        outbox.send(serde_json::to_string(message).expect("a message has only text keys and plain values"));
+        match message {
+            ToCoordinator::Vote { .. } => crash_point::reach_after_sending(CrashPoint::VoteSent),
+            ToCoordinator::Acknowledge { .. } => crash_point::reach_after_sending(CrashPoint::AcknowledgeSent),
+            _ => {}
+        }
+    }
+}
+
+/// What has been done when this record waits to be written, and when it is on the disk.
+fn points(record: &ReplicatorRecord) -> Option<(CrashPoint, CrashPoint)> {
+    match record {
+        ReplicatorRecord::EpochAccepted { .. } => {
+            Some((CrashPoint::EpochAcceptedAppended, CrashPoint::EpochAcceptedDurable))
+        }
+        ReplicatorRecord::Prepared(_) => Some((CrashPoint::PrepareAppended, CrashPoint::PrepareDurable)),
+        ReplicatorRecord::Refused { .. } => Some((CrashPoint::RefusalAppended, CrashPoint::RefusalDurable)),
+        ReplicatorRecord::Committed { .. } => Some((CrashPoint::CommitAppended, CrashPoint::CommitDurable)),
+        ReplicatorRecord::Aborted { .. } => Some((CrashPoint::AbortAppended, CrashPoint::AbortDurable)),
+        ReplicatorRecord::Followed(_) => Some((CrashPoint::FollowedAppended, CrashPoint::FollowedDurable)),
+        ReplicatorRecord::Confirmed { .. } => Some((CrashPoint::ConfirmationAppended, CrashPoint::ConfirmationDurable)),
+        ReplicatorRecord::ViewLearned(_) | ReplicatorRecord::Lost | ReplicatorRecord::Unconfirmed => None,
     }
 }

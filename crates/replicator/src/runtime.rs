@@ -14,9 +14,9 @@ use crate::scrubber::{self, Scrubber};
 use crate::settings::Settings;
 use crate::status::StatusBoard;
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use holder::{Holder, HolderSettings};
 use protocol::{FromCoordinator, Standing, ToReplicator};
-use service::crash_point;
 use service::health::Readiness;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -176,7 +176,10 @@ impl Runtime {
                 self.effects.is_asked(request, outbox);
                 self.core.handle_peer_question(request, &question);
             }
-            Event::PeerAnswered { asked, answer } => self.core.handle_peer_answer(&asked, answer),
+            Event::PeerAnswered { asked, answer } => {
+                self.core.handle_peer_answer(&asked, answer);
+                crash_point::reach(CrashPoint::PeerHeard);
+            }
             Event::PeerSilent { asked, round, reason } => self.core.handle_peer_silent(&asked, round, reason),
             Event::Answered { answer } => self.core.handle_answer(answer),
             Event::Missing { catch_up, missing } => self.core.handle_missing(catch_up, missing),
@@ -212,8 +215,8 @@ impl Runtime {
             self.learn_key(data_key);
         }
         match &message.message {
-            ToReplicator::Prepare(_) => crash_point::reach("prepare_received"),
-            ToReplicator::Commit { .. } => crash_point::reach("commit_received"),
+            ToReplicator::Prepare(_) => crash_point::reach(CrashPoint::PrepareReceived),
+            ToReplicator::Commit { .. } => crash_point::reach(CrashPoint::CommitReceived),
             _ => {}
         }
         let is_welcome = matches!(message.message, ToReplicator::Welcome { .. });
@@ -286,7 +289,6 @@ impl Runtime {
 
     fn sync(&mut self) -> Result<(), ReplicatorError> {
         let durable = self.effects.sync().map_err(disk)?;
-        crash_point::reach("records_durable");
         self.unsynced_since = None;
         self.core.handle_durable(durable);
         Ok(())

@@ -52,7 +52,6 @@
 
 pub mod access_token;
 pub mod config;
-pub mod crash_point;
 pub mod exit;
 pub mod health;
 pub mod listen;

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::access_token::{AccessToken, TokenFileError};
-use crate::crash_point::{self, CrashPointError};
 use crate::health::{self, MetricsError};
 use crate::listen::ListenLimits;
 use crate::logging::{self, LogFormat, LoggingError};
@@ -92,15 +91,15 @@ impl ProcessSettings {
         }
     }
 
-    /// Starts logs and metrics, reads the token, arms crash points, and watches for the signals to stop.
+    /// Starts logs and metrics, reads the token, arms faults, and watches for the signals to stop.
     ///
     /// Must be called inside a tokio runtime, once per process.
     ///
     /// # Errors
-    /// If the log level, token file or crash point is unusable, or the system refuses a signal handler.
+    /// If the log level, token file or a fault is unusable, or the system refuses a signal handler.
     pub fn start(&self) -> Result<Process, StartError> {
         logging::start(&self.log_level, self.log_format)?;
-        crash_point::arm_from_environment(self.lab)?;
+        faults::arm_from_environment(self.lab)?;
         let token = self.token_file.as_deref().map(AccessToken::read).transpose()?;
         let metrics = health::install_metrics()?;
         let shutdown = shutdown::on_signals().map_err(|source| StartError::Signals { source })?;
@@ -131,9 +130,9 @@ pub enum StartError {
     /// The token file is unusable.
     #[error(transparent)]
     Token(#[from] TokenFileError),
-    /// The named crash point is unusable.
+    /// A fault that was asked for is not understood.
     #[error(transparent)]
-    CrashPoint(#[from] CrashPointError),
+    Fault(#[from] faults::NotUnderstood),
     /// Metrics cannot be collected.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

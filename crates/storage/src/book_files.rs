@@ -10,6 +10,7 @@
 
 use crate::directory::{DataDirectory, DirectoryError};
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, syncfs, unlinkat};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -188,10 +189,15 @@ impl BookFiles {
             file = open()?;
             found = file.metadata()?;
         }
+        if crash_point::is_armed(CrashPoint::BookHalfWritten) {
+            file.write_all_at(&content[..content.len() / 2], 0)?;
+            crash_point::reach(CrashPoint::BookHalfWritten);
+        }
         file.write_all_at(content, 0)?;
         if found.len() > content.len() as u64 {
             file.set_len(content.len() as u64)?;
         }
+        crash_point::reach(CrashPoint::BookWritten);
         Ok(())
     }
 

@@ -19,6 +19,7 @@
 pub mod book_files;
 pub mod checkpoint;
 pub mod directory;
+mod file_kind;
 pub mod file_writer;
 mod hexadecimal;
 pub mod log;

@@ -3,8 +3,10 @@
 //! Off the write path only: it costs two syncs. `atomic-write-file` writes aside, syncs the file, renames it and syncs
 //! the folder; all four were checked in its source.
 
+use crate::file_kind::FileKind;
 use atomic_write_file::OpenOptions;
 use atomic_write_file::unix::OpenOptionsExt as _;
+use faults::crash_point;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -17,7 +19,15 @@ pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()
     options.mode(0o600).preserve_mode(false).preserve_owner(false);
     let mut file = options.open(path)?;
     fill(file.as_file_mut())?;
-    file.commit()
+    let points = FileKind::of(path).and_then(FileKind::replacing);
+    if let Some((written_aside, _)) = points {
+        crash_point::reach(written_aside);
+    }
+    file.commit()?;
+    if let Some((_, replaced)) = points {
+        crash_point::reach(replaced);
+    }
+    Ok(())
 }
 
 /// The name of the file that `name` was to replace, if it is one that was being written aside

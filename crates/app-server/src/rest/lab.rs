@@ -6,27 +6,29 @@ use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use faults::CrashPoint;
 use protocol::LabAction;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// The points at which a coordinator can be made to die.
+/// The points at which a demonstration makes a coordinator die.
 #[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum CrashPoint {
+#[schema(as = CrashPoint)]
+enum ShownCrashPoint {
     PrepareSent,
     VotesReceived,
     DecisionDurable,
     FirstCommitSent,
 }
 
-impl CrashPoint {
-    fn name(self) -> &'static str {
-        match self {
-            Self::PrepareSent => "prepare_sent",
-            Self::VotesReceived => "votes_received",
-            Self::DecisionDurable => "decision_durable",
-            Self::FirstCommitSent => "first_commit_sent",
+impl From<ShownCrashPoint> for CrashPoint {
+    fn from(point: ShownCrashPoint) -> Self {
+        match point {
+            ShownCrashPoint::PrepareSent => Self::PrepareSent,
+            ShownCrashPoint::VotesReceived => Self::VotesReceived,
+            ShownCrashPoint::DecisionDurable => Self::DecisionDurable,
+            ShownCrashPoint::FirstCommitSent => Self::FirstCommitSent,
         }
     }
 }
@@ -46,7 +48,7 @@ fn default_reason() -> String {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CrashAtInput {
-    point: CrashPoint,
+    point: ShownCrashPoint,
 }
 
 #[utoipa::path(post, path = "/lab/replicators/{id}/vote-abort", tag = "lab", operation_id = "lab_vote_abort", params(("id" = String, Path)),
@@ -69,7 +71,7 @@ pub(super) async fn crash_at(State(app): State<Arc<App>>, request: Request) -> R
     check_lab(&app)?;
     let (parts, body) = request.into_parts();
     let CrashAtInput { point } = json(&app, &parts, body).await?;
-    order(&app, LabAction::CrashAt { point: point.name().to_owned() }).await
+    order(&app, LabAction::CrashAt { point: CrashPoint::from(point).name().to_owned() }).await
 }
 
 fn check_lab(app: &App) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@ use super::file_worker::{FileJob, digests};
 use super::thread::{CopyThread, Waiting};
 use crate::clock;
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use protocol::{CatchUpId, CommittedRound, Digest, FetchedFile, HealResult, Repair, RequestId, ToAppServer, Version};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -31,9 +32,12 @@ impl CopyThread {
                     identity.fence = fence;
                     identity.cluster = Some(cluster);
                 });
-                if let Err(error) = kept {
-                    self.failure.report(error.to_string());
-                    self.disconnect("the app-server cannot write down whom it follows".to_owned());
+                match kept {
+                    Ok(()) => crash_point::reach(CrashPoint::FenceKept),
+                    Err(error) => {
+                        self.failure.report(error.to_string());
+                        self.disconnect("the app-server cannot write down whom it follows".to_owned());
+                    }
                 }
             }
             FollowerEffect::Send(message) => self.send(&message),
@@ -60,10 +64,12 @@ impl CopyThread {
     fn apply(&mut self, round: CommittedRound) {
         let (version, changed) = (round.version, round.changes.iter().map(|change| change.path.id()).collect());
         self.books.show(&round);
+        crash_point::reach(CrashPoint::RoundShown);
         self.submissions.handle_shown(version);
         self.hub.catalogue_changed(version, changed);
         // After the answers: nobody waits for files.
         self.books.write_behind(round);
+        crash_point::reach(CrashPoint::RoundHandedToFiles);
     }
 
     fn become_level(&mut self, version: Version) {

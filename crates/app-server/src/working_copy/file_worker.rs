@@ -4,6 +4,7 @@
 use super::Failure;
 use super::thread::CopyEvent;
 use catalogue::{Book, BookPath};
+use faults::{CrashPoint, crash_point};
 use holder::{Claim, Holder, HolderError};
 use protocol::{
     CatchUpId, Content, Digest, FetchedFile, HealResult, HolderRequest, Record, Repair, RequestId, Version, WantedFile,
@@ -124,11 +125,15 @@ impl Worker {
                 Some(CopyEvent::Stored { catch_up, result: told(stored.map(|()| staged)) })
             }
             FileJob::Install { catch_up, claim, removed, expected, state } => {
+                crash_point::reach(CrashPoint::CatchUpComplete);
                 let installed = self
                     .holder
                     .remove(&claim, &removed, &|path| expected.get(path).copied())
                     .map_err(|error| error.to_string())
                     .and_then(|()| self.save(&state));
+                if installed.is_ok() {
+                    crash_point::reach(CrashPoint::CatchUpInstalled);
+                }
                 Some(CopyEvent::Installed { catch_up, state, result: installed })
             }
             FileJob::Checkpoint { state } => {

@@ -13,6 +13,7 @@ use super::{Failure, LinkStage, LinkStatus, Order, Shared};
 use crate::clock;
 use crate::event_hub::EventHub;
 use crate::settings::Settings;
+use faults::{CrashPoint, crash_point};
 use protocol::{
     CatchUpId, ChangeId, FromAppServer, HolderAnswer, Query, QueryAnswer, RequestId, Submission, Version, WantedFile,
 };
@@ -265,6 +266,7 @@ impl CopyThread {
             let message = FromAppServer::Submit { request, submission: submission.clone() };
             self.send(&message);
             self.submissions.mark_sent(request);
+            crash_point::reach_after_sending(CrashPoint::SubmissionSent);
         }
     }
 

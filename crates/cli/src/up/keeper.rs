@@ -188,8 +188,8 @@ fn spawn(plan: &ServicePlan, log: &Path, first_life: bool) -> std::io::Result<Ch
         .process_group(0)
         .kill_on_drop(true);
     if !first_life {
-        // A crash point is for one crash; armed again it would kill the service for ever.
-        command.env_remove(service::crash_point::CRASH_AT);
+        // A crash point is for one life; armed again it would kill the service for ever.
+        command.env_remove(faults::crash_point::CRASH_AT).env_remove(faults::crash_point::PAUSE_AT);
     }
     command.spawn()
 }

@@ -4,6 +4,7 @@
 //! outcome is certain or it has changed too often.
 
 use catalogue::BookPath;
+use faults::{CrashPoint, crash_point};
 use holder::{Holder, Look, Reading, Shelf};
 use protocol::{ScrubFinding, ScrubOutcome, ScrubReport, WantedFile};
 use storage::book_files::Listing;
@@ -47,6 +48,7 @@ pub(super) fn run(
     for shelf in Shelf::all() {
         pass.read_shelf(shelf)?;
         pass.surroundings.got_further(&pass.report);
+        crash_point::reach(CrashPoint::ShelfScrubbed);
     }
     Ok((pass.report, pass.damaged))
 }

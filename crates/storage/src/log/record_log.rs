@@ -8,6 +8,7 @@ use crate::log::prewriter::{PREWRITTEN_NAME, Prewriter};
 use crate::log::recovery::{LiveSegment, recover};
 use crate::log::segment::SegmentName;
 use crate::log::{Damage, LogEnd, LogError, LogReader, LogSequence, NextSegment, Recovered};
+use faults::{CrashPoint, crash_point};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,6 +206,7 @@ impl Log {
             let removed = self.disk.remove(&name);
             removed.or_else(|source| self.poison("removing an old segment failed", &source))?;
             self.segments.remove(0);
+            crash_point::reach(CrashPoint::SegmentRemoved);
         }
         Ok(())
     }
@@ -222,6 +224,7 @@ impl Log {
             return Err(self.refusal().unwrap_or(LogError::NotTorn));
         };
         self.start_segment_with(self.generation, at, first_record)?;
+        crash_point::reach(CrashPoint::TornTailLeft);
         Ok(at)
     }
 
@@ -240,6 +243,7 @@ impl Log {
             self.segments = old;
             return Err(error);
         }
+        crash_point::reach(CrashPoint::LogBegunAnew);
         for segment in old {
             set_aside(&*self.disk, segment.name).or_else(|error| self.poison("a reset failed", &error))?;
         }
@@ -293,6 +297,7 @@ impl Log {
         let opened =
             self.disk.rename(PREWRITTEN_NAME, &name.to_string()).and_then(|()| self.disk.open(&name.to_string()));
         let file = opened.or_else(|source| self.poison("the next segment failed", &source))?;
+        crash_point::reach(CrashPoint::SegmentNamed);
         self.go_on_in(OpenSegment::new(name, file, self.segment_bytes));
         Ok(())
     }

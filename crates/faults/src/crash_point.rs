@@ -1,10 +1,11 @@
-//! Named places where a process can be made to die or to freeze, for tests and for the lab page.
+//! Making a process die or freeze at a place of the [`registry`](crate::registry).
 //!
-//! A service calls [`reach`] at the lines where a crash is interesting. Armed by [`arm`] or, when the process runs with
+//! Code calls [`reach`] at the lines where a crash is interesting. Armed by [`arm`] or, when the process runs with
 //! the setting `lab`, by `CONCORDANCE_CRASH_AT=<name>[:<n>]`, the process kills itself with SIGKILL there, which no
 //! handler softens: what was not synced is as lost as after `kill -9`. With `CONCORDANCE_PAUSE_AT` it stops itself with SIGSTOP
 //! instead, as a process that hangs, and goes on at SIGCONT. Unarmed, a point costs one relaxed load.
 
+use crate::{CrashPoint, NotUnderstood};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +21,8 @@ pub const PAUSE_AT: &str = "CONCORDANCE_PAUSE_AT";
 const SENDING_TIME: std::time::Duration = std::time::Duration::from_millis(200);
 
 static ANY_ARMED: AtomicBool = AtomicBool::new(false);
-/// Name of an armed point -> how many more times it must be reached, and what the last time does.
-static ARMED: Mutex<BTreeMap<String, (NonZeroU64, Deed)>> = Mutex::new(BTreeMap::new());
+/// An armed point -> how many more times it must be reached, and what the last time does.
+static ARMED: Mutex<BTreeMap<CrashPoint, (NonZeroU64, Deed)>> = Mutex::new(BTreeMap::new());
 
 /// What an armed point does to its process.
 #[derive(Clone, Copy)]
@@ -30,64 +31,62 @@ enum Deed {
     Pause,
 }
 
-/// Makes the process die the next time that it reaches the point `name`.
-pub fn arm(name: &str) {
-    arm_nth(name, NonZeroU64::MIN);
+/// Makes the process die the next time that it reaches the point.
+pub fn arm(point: CrashPoint) {
+    arm_for(point, NonZeroU64::MIN, Deed::Kill);
 }
 
-/// Makes the process die the `nth` time from now that it reaches the point `name`.
-pub fn arm_nth(name: &str, nth: NonZeroU64) {
-    arm_for(name, nth, Deed::Kill);
-}
-
-/// Arms what `CONCORDANCE_CRASH_AT` and `CONCORDANCE_PAUSE_AT` name. Without `lab` they are ignored with a warning: a stray
-/// variable must not kill a real service.
-///
-/// # Errors
-/// If a variable is not `<name>` or `<name>:<n>` with n at least 1.
-pub fn arm_from_environment(lab: bool) -> Result<(), CrashPointError> {
+/// Arms what `CONCORDANCE_CRASH_AT` and `CONCORDANCE_PAUSE_AT` name, if there is a lab.
+pub(crate) fn arm_from_environment(lab: bool) -> Result<(), NotUnderstood> {
     for (variable, deed) in [(CRASH_AT, Deed::Kill), (PAUSE_AT, Deed::Pause)] {
         let Ok(text) = std::env::var(variable) else { continue };
         if !lab {
             tracing::warn!("{variable} is ignored: it is honoured only with --lab");
             continue;
         }
-        let (name, nth) = parse(variable, &text)?;
-        tracing::warn!(name, nth, "this process will do what {variable} says at a crash point");
-        arm_for(name, nth, deed);
+        let (point, nth) = parse(variable, &text)?;
+        tracing::warn!(point = point.name(), nth, "this process will do what {variable} says at a crash point");
+        arm_for(point, nth, deed);
     }
     Ok(())
 }
 
-fn arm_for(name: &str, nth: NonZeroU64, deed: Deed) {
-    armed().insert(name.to_owned(), (nth, deed));
+fn arm_for(point: CrashPoint, nth: NonZeroU64, deed: Deed) {
+    armed().insert(point, (nth, deed));
     ANY_ARMED.store(true, Ordering::Relaxed);
 }
 
-/// Marks the crash point `name`: kills this process if it is armed.
+/// Says that what the point is named after has just been done: kills this process if the point is armed.
 #[inline]
-pub fn reach(name: &str) {
+pub fn reach(point: CrashPoint) {
     if ANY_ARMED.load(Ordering::Relaxed)
-        && let Some(deed) = due(name)
+        && let Some(deed) = due(point)
     {
-        strike(name, deed);
+        strike(point, deed);
     }
 }
 
-/// Marks a crash point behind a message that was given to a link: what was sent before gets the time to leave.
+/// [`reach`] behind a message that was given to a link: what was sent before gets the time to leave.
 #[inline]
-pub fn reach_after_sending(name: &str) {
+pub fn reach_after_sending(point: CrashPoint) {
     if ANY_ARMED.load(Ordering::Relaxed)
-        && let Some(deed) = due(name)
+        && let Some(deed) = due(point)
     {
         std::thread::sleep(SENDING_TIME);
-        strike(name, deed);
+        strike(point, deed);
     }
 }
 
-fn due(name: &str) -> Option<Deed> {
+/// Whether the point will do something some time: for a place that exists only where something is left half done.
+#[inline]
+#[must_use]
+pub fn is_armed(point: CrashPoint) -> bool {
+    ANY_ARMED.load(Ordering::Relaxed) && armed().contains_key(&point)
+}
+
+fn due(point: CrashPoint) -> Option<Deed> {
     let mut armed = armed();
-    let (remaining, deed) = armed.get_mut(name)?;
+    let (remaining, deed) = armed.get_mut(&point)?;
     let deed = *deed;
     match NonZeroU64::new(remaining.get() - 1) {
         Some(fewer) => {
@@ -95,13 +94,14 @@ fn due(name: &str) -> Option<Deed> {
             None
         }
         None => {
-            armed.remove(name);
+            armed.remove(&point);
             Some(deed)
         }
     }
 }
 
-fn strike(name: &str, deed: Deed) {
+fn strike(point: CrashPoint, deed: Deed) {
+    let name = point.name();
     match deed {
         Deed::Kill => die(name),
         Deed::Pause => {
@@ -120,26 +120,18 @@ fn die(name: &str) -> ! {
     std::process::abort();
 }
 
-fn parse<'a>(variable: &'static str, text: &'a str) -> Result<(&'a str, NonZeroU64), CrashPointError> {
-    let error = || CrashPointError { variable, text: text.to_owned() };
-    let (name, nth) = match text.split_once(':') {
-        Some((name, nth)) => (name, nth.parse().map_err(|_| error())?),
-        None => (text, NonZeroU64::MIN),
+fn parse(variable: &'static str, text: &str) -> Result<(CrashPoint, NonZeroU64), NotUnderstood> {
+    let parts = match text.split_once(':') {
+        Some((name, nth)) => name.parse().ok().zip(nth.parse().ok()),
+        None => text.parse().ok().zip(Some(NonZeroU64::MIN)),
     };
-    if name.is_empty() { Err(error()) } else { Ok((name, nth)) }
+    let usage = "write the name of a crash point, or name:n for the n-th time; docs/protocol.md has their names";
+    parts.ok_or_else(|| NotUnderstood { variable, text: text.to_owned(), usage })
 }
 
-fn armed() -> MutexGuard<'static, BTreeMap<String, (NonZeroU64, Deed)>> {
+fn armed() -> MutexGuard<'static, BTreeMap<CrashPoint, (NonZeroU64, Deed)>> {
     // A map of counters is consistent after any panic.
     ARMED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// `CONCORDANCE_CRASH_AT` or `CONCORDANCE_PAUSE_AT` is not understood.
-#[derive(Debug, thiserror::Error)]
-#[error("{variable}={text} is not understood; write the point's name, or name:n for the n-th time")]
-pub struct CrashPointError {
-    variable: &'static str,
-    text: String,
 }
 
 #[cfg(test)]
@@ -155,8 +147,8 @@ mod tests {
     fn child_that_reaches_a_point_three_times() {
         arm_from_environment(std::env::var("LAB").is_ok()).unwrap();
         for time in 1..=3 {
-            reach("another_point");
-            reach("test_point");
+            reach(CrashPoint::PrepareSent);
+            reach(CrashPoint::VoteSent);
             println!("survived {time}");
         }
     }
@@ -184,17 +176,17 @@ mod tests {
 
     #[test]
     fn armed_point_kills_the_process_before_its_next_line() {
-        assert_eq!(run_child("test_point", true), (Some(9), 0));
+        assert_eq!(run_child("vote_sent", true), (Some(9), 0));
     }
 
     #[test]
     fn numbered_point_kills_at_that_time_only() {
-        assert_eq!(run_child("test_point:3", true), (Some(9), 2));
+        assert_eq!(run_child("vote_sent:3", true), (Some(9), 2));
     }
 
     #[test]
     fn armed_point_freezes_the_process_until_it_is_told_to_go_on() {
-        let mut command = child(PAUSE_AT, "test_point:2");
+        let mut command = child(PAUSE_AT, "vote_sent:2");
         let frozen = command.env("LAB", "1").stdout(Stdio::piped()).spawn().unwrap();
         let id = Pid::from_raw(i32::try_from(frozen.id()).unwrap()).unwrap();
         // Returns when the child has stopped; with WUNTRACED an end of it would be returned as well, and is no stop.
@@ -208,17 +200,17 @@ mod tests {
 
     #[test]
     fn environment_is_ignored_without_lab() {
-        assert_eq!(run_child("test_point", false), (None, 3));
+        assert_eq!(run_child("vote_sent", false), (None, 3));
     }
 
     #[test]
     fn point_that_nobody_reaches_kills_nobody() {
-        assert_eq!(run_child("nowhere", true), (None, 3));
+        assert_eq!(run_child("epoch_durable", true), (None, 3));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", ":2", "point:0", "point:x", "point:"] {
+        for bad in ["", ":2", "vote_sent:0", "vote_sent:x", "vote_sent:", "nowhere"] {
             assert!(parse(CRASH_AT, bad).is_err(), "{bad:?} was taken");
         }
     }

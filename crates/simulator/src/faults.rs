@@ -305,7 +305,7 @@ impl World {
             format!("the coordinator's log is replaced by an old copy that ends at {}", from.0)
         });
         self.start_coordinator()?;
-        let lasts_us = self.random.between(200_000, 1_500_000);
+        let lasts_us = self.random.between(200_000, 4_000_000);
         self.agenda.after(lasts_us, Event::StaleRunEnds);
         Ok(())
     }

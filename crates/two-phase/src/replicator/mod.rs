@@ -395,11 +395,13 @@ impl Replicator {
         {
             self.conclude(parent.round, parent.outcome);
         }
-        if self.state.outcomes.of(prepare.round) == Some(Ended::Refused) && self.state.standing == Standing::Trusted {
+        let forgets = Mutant::PreparesWhatHasEnded.is_on();
+        let is_refused = self.state.outcomes.of(prepare.round) == Some(Ended::Refused) && !forgets;
+        if is_refused && self.state.standing == Standing::Trusted {
             self.repeat_refusal(prepare.round);
             return;
         }
-        let has_ended = prepare.round <= self.state.settled && !Mutant::PreparesWhatHasEnded.is_on();
+        let has_ended = prepare.round <= self.state.settled && !forgets;
         let repeated = self.state.prepared.as_ref().is_some_and(|prepared| prepared.round == prepare.round);
         if repeated || has_ended || self.state.standing != Standing::Trusted {
             return;

@@ -20,7 +20,6 @@ use two_phase::write_checkpoint;
 pub(crate) enum FileTask {
     FindMissing { catch_up: CatchUpId, files: Vec<WantedFile> },
     StoreFetched { catch_up: CatchUpId, files: Vec<FetchedFile> },
-    Install { catch_up: CatchUpId, removed: Vec<BookPath> },
     Inspect(HolderRequest),
     Heal { request: RequestId, repairs: Vec<Repair>, left: Vec<HealResult> },
     Scrub,
@@ -95,7 +94,6 @@ impl World {
                 }
                 core.handle_stored(catch_up);
             }
-            FileTask::Install { catch_up, removed } => return self.install(index, catch_up, removed),
             FileTask::Inspect(request) => {
                 let answer = holding::answer(&node.files, request, node.applied, |wanted| node.read_log(wanted));
                 let core = node.core.as_mut().expect("it was there a moment ago");
@@ -141,8 +139,9 @@ impl World {
 
     /// First the files, then the log, then the checkpoint that vouches for both. From the question what to install to its end
     /// nothing else is fed to the core.
-    fn install(&mut self, index: usize, catch_up: CatchUpId, removed: Vec<BookPath>) -> Held {
+    pub(crate) fn install(&mut self, index: usize, catch_up: CatchUpId, removed: Vec<BookPath>) -> Held {
         let node = Node::Replicator(index);
+        self.replicators[index].flush();
         for path in removed {
             self.replicators[index].files.write(path, None);
         }

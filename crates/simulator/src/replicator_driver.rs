@@ -9,7 +9,8 @@ use crate::simulated_files::SimulatedFiles;
 use crate::simulated_log::SimulatedLog;
 use crate::violation::{Held, Rule, Violation};
 use crate::world::{Fuse, World};
-use protocol::{FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator, Version};
+use catalogue::BookPath;
+use protocol::{CatchUpId, FromCoordinator, Incarnation, MemberId, Standing, ToCoordinator, ToReplicator, Version};
 use std::collections::{BTreeMap, VecDeque};
 use two_phase::coordinator::SessionId;
 use two_phase::replicator::{
@@ -32,6 +33,8 @@ pub(crate) struct ReplicatorNode {
     /// The version whose files were handed over to be written.
     pub(crate) applied: Version,
     pub(crate) file_tasks: VecDeque<FileTask>,
+    /// Catch-ups that are to be installed once the effects before are done, whatever file work is under way.
+    pub(crate) to_install: VecDeque<(CatchUpId, Vec<BookPath>)>,
     /// Peers whose questions are not answered yet, and which start of them asked.
     pub(crate) asking: BTreeMap<PeerRequest, (usize, u64)>,
     pub(crate) next_request: u64,
@@ -55,6 +58,7 @@ impl ReplicatorNode {
             backlog: VecDeque::new(),
             applied: Version::ZERO,
             file_tasks: VecDeque::new(),
+            to_install: VecDeque::new(),
             asking: BTreeMap::new(),
             next_request: 0,
             fuse: None,
@@ -150,6 +154,7 @@ impl World {
         node.backlog.clear();
         node.asking.clear();
         node.file_tasks.clear();
+        node.to_install.clear();
         let loss = node.log.crash(&mut self.random);
         let files = node.files.crash(&mut self.random);
         self.figures.count("fault: crash of a replicator");
@@ -250,6 +255,9 @@ impl World {
             if self.strikes(node) {
                 return self.crash(node);
             }
+            if let Some((catch_up, removed)) = self.replicators[index].to_install.pop_front() {
+                return self.install(index, catch_up, removed);
+            }
             match sync {
                 Some(SyncWhen::Now) if self.scenario.sync_at_once => {
                     self.sync_replicator(index, self.replicators[index].log.last())?;
@@ -298,7 +306,7 @@ impl World {
                 Ok(())
             }
             ReplicatorEffect::Install { catch_up, removed } => {
-                self.queue_file_task(index, FileTask::Install { catch_up, removed });
+                self.replicators[index].to_install.push_back((catch_up, removed));
                 Ok(())
             }
             ReplicatorEffect::Inspect(request) => {

@@ -313,14 +313,17 @@ pub fn rebuild(
         None => own.clone(),
         Some(_) => {
             let manifest: Manifest = findings.entries.iter().map(|entry| (entry.path, entry.record)).collect();
-            CoordinatorState { version: plan.version, manifest, ..CoordinatorState::new(cluster, view.clone()) }
+            let newest = findings.decisions.iter().find(|decision| decision.version == plan.version);
+            let last_decision = newest.map_or(RoundId::ZERO, |decision| decision.round);
+            let new = CoordinatorState::new(cluster, view.clone());
+            CoordinatorState { version: plan.version, manifest, last_decision, ..new }
         }
     };
     check_root(state.manifest.root(), plan.root)?;
     (state.epoch, state.coordinator) = (plan.epoch.max(state.epoch), None);
     state.view = view.after(|_| {});
-    state.last_decision = state.last_decision.max(findings.settled);
-    state.retained.forget_through(state.last_decision);
+    // How these ended is not known here, only that they did: the next round names none of them as committed.
+    state.retained.forget_through(findings.settled);
     for decision in findings.decisions.into_iter().filter(|decision| decision.version <= plan.version) {
         state.keep_answers_of(decision);
     }

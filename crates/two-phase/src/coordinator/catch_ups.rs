@@ -77,7 +77,7 @@ impl Coordinator {
     }
 
     fn lead(&mut self, session: SessionId, learner: HolderId, from: Version) {
-        let (version, root, round) = (self.state.version, self.state.manifest.root(), self.state.last_decision);
+        let (version, root, round) = (self.state.version, self.state.manifest.root(), self.state.settled_through());
         let (target, catch_up) = (CatchUpTarget { version, root, round }, self.catch_ups.next_catch_up);
         self.catch_ups.next_catch_up = CatchUpId(catch_up.0 + 1);
         let manifest = self.state.manifest.clone();

@@ -156,6 +156,12 @@ impl CoordinatorState {
         self.recovered.retain(|decision| answers.root_of(decision.version).is_some());
     }
 
+    /// All rounds up to this one have ended, one way or the other.
+    #[must_use]
+    pub fn settled_through(&self) -> RoundId {
+        self.last_decision.max(self.retained.forgotten_through())
+    }
+
     /// The root that a version had, as far as the log still says.
     #[must_use]
     pub fn root_of(&self, version: Version) -> Option<SetDigest> {

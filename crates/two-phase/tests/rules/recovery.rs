@@ -204,3 +204,47 @@ fn witness_that_connects_anew_during_the_recovery_makes_it_fail_and_it_can_be_or
     assert!(plan.obstacles.is_empty(), "what is over is told once: {:?}", plan.obstacles);
     assert_eq!(cluster.core.recover(&yes_to(&plan), cluster.now), Ok(()));
 }
+
+/// Rule Agreement: that a round has ended is not that it was committed.
+#[test]
+fn round_that_one_member_knows_to_be_aborted_is_not_named_as_committed_after_a_recovery() {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let prepare = prepares(&cluster.submit(1, vec![put("b", 2, "Persuasion")])).remove(0);
+    let participants = vec![member(1), member(2), member(3)];
+    let aborted = ReplicatorHello { settled: prepare.round, ..cluster.hello(1) };
+    let in_doubt =
+        |number| ReplicatorHello { participants: participants.clone(), ..cluster.hello_in_doubt(number, &prepare) };
+    let hellos = [aborted.clone(), in_doubt(2), in_doubt(3)];
+    cluster.restart_unsure("its data directory is a copy");
+    cluster.core.recovery_plan(false, cluster.now);
+    for (number, hello) in (1..=3).zip(hellos.clone()) {
+        cluster.connect(number, hello);
+    }
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(!plan.open_round.as_ref().unwrap().commit, "{plan:?}");
+    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    let state = rebuilt(&cluster.take());
+    assert_eq!(state.settled_through(), prepare.round);
+    cluster.restart_on(state);
+    cluster.durable();
+    for (number, hello) in (1..=3).zip(hellos) {
+        cluster.connect(number, hello);
+        cluster.durable();
+        cluster.accept_epoch(number);
+    }
+    for number in 2..=3 {
+        let target = cluster.core.state();
+        let (version, root) = (target.version, target.manifest.root());
+        let catch_up = protocol::CatchUpId((cluster.core.epoch().0 << 32) + u64::from(number) - 2);
+        let done = protocol::FromLearner::CaughtUp { catch_up, version, root };
+        cluster.replicator_says(number, ToCoordinator::CatchUp(done));
+    }
+    for number in 1..=3 {
+        cluster.acknowledge(number);
+    }
+    cluster.durable();
+    cluster.app_server_joins();
+    let parent = prepares(&cluster.submit(2, vec![put("c", 3, "Sanditon")])).remove(0).parent;
+    assert!(parent.is_none_or(|parent| parent.round != prepare.round), "{parent:?}");
+}

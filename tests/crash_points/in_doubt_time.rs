@@ -8,11 +8,11 @@ use system_tests::{Cluster, Service, eventually};
 
 /// The times that one test has measured.
 #[derive(Debug, Default)]
-pub struct InDoubtTimes(Vec<Duration>);
+pub(crate) struct InDoubtTimes(Vec<Duration>);
 
 impl InDoubtTimes {
     /// Whether some replicator is in doubt, while its coordinator is gone. They notice that at once; a moment is left for it.
-    pub async fn who(&self, cluster: &Cluster) -> bool {
+    pub(crate) async fn who(&self, cluster: &Cluster) -> bool {
         let end = Instant::now() + Duration::from_millis(100);
         while Instant::now() < end {
             if anybody_is_in_doubt(cluster).await {
@@ -23,7 +23,7 @@ impl InDoubtTimes {
     }
 
     /// Measures from now, when the coordinator was started, until nobody is in doubt.
-    pub async fn measure(&mut self, cluster: &Cluster, was_in_doubt: bool) {
+    pub(crate) async fn measure(&mut self, cluster: &Cluster, was_in_doubt: bool) {
         let began = Instant::now();
         eventually("nobody is in doubt", Duration::from_secs(60), async || {
             (!anybody_is_in_doubt(cluster).await).then_some(())
@@ -36,7 +36,7 @@ impl InDoubtTimes {
     }
 
     /// The figures of this test, and of all tests of this run so far.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         if self.0.is_empty() {
             return "nobody was in doubt when the coordinator came back".to_owned();
         }

@@ -19,7 +19,7 @@ const WRITERS: usize = 8;
 
 /// What goes on when the service dies. Writers are at work in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scenario {
+pub(crate) enum Scenario {
     /// Nothing but rounds, with early checkpoints and small log segments.
     Writing,
     /// The service was killed and comes back.
@@ -51,7 +51,7 @@ pub enum Scenario {
 }
 
 /// A cluster, who dies in it, and where.
-pub struct Stage {
+pub(crate) struct Stage {
     cluster: Cluster,
     victim: Victim,
     point: CrashPoint,
@@ -62,7 +62,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set(victim: Victim, point: CrashPoint, scenario: Scenario) -> Self {
+    pub(crate) async fn set(victim: Victim, point: CrashPoint, scenario: Scenario) -> Self {
         // Under rounds alone the first victim need not be killed before: it is armed from the beginning.
         let armed = nth(point, scenario, 0);
         let first = (scenario == Scenario::Writing).then(|| (service(victim, 0), armed.as_str()));
@@ -78,7 +78,7 @@ impl Stage {
     }
 
     /// The service dies at its point, for the `turn`-th time; it comes back, and all is well.
-    pub async fn play(&mut self, turn: usize) {
+    pub(crate) async fn play(&mut self, turn: usize) {
         let writers = Writers::start(&self.cluster.client(), &format!("turn-{turn}"), WRITERS);
         let victim = self.victim_of(turn);
         let armed = nth(self.point, self.scenario, turn);
@@ -90,7 +90,7 @@ impl Stage {
         self.all_is_well().await;
     }
 
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let committed = self.ledger.count(|outcome| matches!(outcome, Outcome::Committed { .. }));
         format!("{committed} changes acknowledged; {}", self.in_doubt.summary())
     }
@@ -293,13 +293,8 @@ fn nth(point: CrashPoint, scenario: Scenario, turn: usize) -> String {
     );
     let nth = match point {
         // The first segment of all has its name before anything is written.
-        CrashPoint::SegmentNamed => {
-            if turn == 0 {
-                2
-            } else {
-                1
-            }
-        }
+        CrashPoint::SegmentNamed if turn == 0 => 2,
+        CrashPoint::SegmentNamed => 1,
         _ if scenario == Scenario::Writing && !is_rare => 2 + 3 * turn % 11,
         _ => 1,
     };

@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use std::fs;
 
 async fn edit(server: &Server, id: &str, change: impl FnOnce(String) -> String) {
-    server.wait_for("the file", || std::future::ready(server.file(id).exists())).await;
+    // All of it: what is still being written would be written over the edit.
+    let is_written = || {
+        let truth = server.coordinator.truth();
+        let committed = truth.files.get(&path(id)).map(|content| content.bytes().to_vec());
+        committed.is_some() && fs::read(server.file(id)).ok() == committed
+    };
+    server.wait_for("the file", || std::future::ready(is_written())).await;
     let text = fs::read_to_string(server.file(id)).unwrap();
     fs::write(server.file(id), change(text)).unwrap();
 }

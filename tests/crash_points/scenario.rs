@@ -42,8 +42,6 @@ pub(crate) enum Scenario {
     Observing,
     /// The coordinator hangs, and the replicator, which has not voted, is asked by the one that has.
     WitnessingForAPeer,
-    /// The coordinator hangs, and the replicator, which has voted, asks the one that has not.
-    AskingAPeer,
     /// All replicators read their files.
     Scrubbing,
     /// A file that was damaged is put right.
@@ -99,7 +97,6 @@ impl Stage {
         match self.scenario {
             Scenario::Observing => Service::Replicator(4),
             Scenario::WitnessingForAPeer => Service::Replicator(1),
-            Scenario::AskingAPeer => Service::Replicator(2),
             _ => service(self.victim, turn),
         }
     }
@@ -141,7 +138,6 @@ impl Stage {
             }
             Scenario::Observing => self.start_anew(victim, armed),
             Scenario::WitnessingForAPeer => self.hang(None, Some(armed)).await,
-            Scenario::AskingAPeer => self.hang(Some(armed), None).await,
             Scenario::Scrubbing => {
                 self.start_anew(victim, armed);
                 self.cluster.client().wait_until_in_sync(&victim.name()).await;
@@ -234,7 +230,7 @@ impl Stage {
         self.cluster.start_service(victim);
         match self.scenario {
             Scenario::LosingAReplicator => self.cluster.start_service(Service::Replicator(3)),
-            Scenario::WitnessingForAPeer | Scenario::AskingAPeer => {
+            Scenario::WitnessingForAPeer => {
                 self.others_are_out_of_doubt(victim).await;
                 self.cluster.process(Service::Coordinator).resume();
             }
@@ -313,6 +309,6 @@ fn options(scenario: Scenario) -> Options {
         ("RESTORATION_ANSWER_WAIT_MS", "300"),
     ];
     let environment = settings.map(|(name, value)| (format!("CONCORDANCE_{name}"), value.to_owned())).to_vec();
-    let in_pairs = matches!(scenario, Scenario::WitnessingForAPeer | Scenario::AskingAPeer);
+    let in_pairs = matches!(scenario, Scenario::WitnessingForAPeer);
     Options { replicators: if in_pairs { 2 } else { 3 }, environment, ..Options::default() }
 }

@@ -146,7 +146,7 @@ impl Runtime {
         crash_point::reach(CrashPoint::RecoveryPlanKept);
         let last = self.core.last_durable();
         let oldest = if plan.source.is_none() { self.core.oldest_record_needed() } else { None };
-        let log_from = oldest.filter(|_| !self.log_is_damaged).unwrap_or(last.next());
+        let log_from = oldest.unwrap_or(last.next());
         self.checkpoints.save_rebuilt(state, last, log_from).map_err(|error| disk(&error))?;
         crash_point::reach(CrashPoint::RebuiltStateSaved);
         if self.log_is_damaged {

@@ -126,3 +126,18 @@ pub struct RecoveryOrder {
     /// The view number of the plan, so that a change of members in between is seen.
     pub view: Option<ViewNumber>,
 }
+
+impl RecoveryOrder {
+    /// The yes to this plan as it is: the open round ends as it says, and no loss is accepted.
+    #[must_use]
+    pub fn yes_to(plan: &RecoveryPlan) -> Self {
+        Self {
+            version: plan.version,
+            root: plan.root,
+            open_round: plan.open_round.as_ref().map(|open| open.round),
+            commit: None,
+            accept_loss: false,
+            view: plan.view.as_ref().map(|view| view.number),
+        }
+    }
+}

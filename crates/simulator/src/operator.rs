@@ -42,15 +42,7 @@ impl World {
         let is_heard = |member: &protocol::MemberId| plan.witnesses.iter().any(|witness| witness.member == *member);
         let participants_are_heard = plan.open_round.iter().flat_map(|open| &open.not_heard).all(is_heard);
         if plan.reason.is_some() && plan.obstacles.is_empty() && plan.missing.is_empty() && participants_are_heard {
-            let order = RecoveryOrder {
-                version: plan.version,
-                root: plan.root,
-                open_round: plan.open_round.as_ref().map(|open| open.round),
-                commit: None,
-                accept_loss: false,
-                view: plan.view.as_ref().map(|view| view.number),
-            };
-            self.coordinator.recovers |= core.recover(&order, now).is_ok();
+            self.coordinator.recovers |= core.recover(&RecoveryOrder::yes_to(&plan), now).is_ok();
         }
         self.drain_coordinator()
     }

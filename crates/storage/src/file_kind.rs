@@ -30,7 +30,7 @@ impl FileKind {
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?;
         let in_directory = match name.to_str() {
-            Some("format" | "lock") => Some(Self::Format),
+            Some("format" | "lock" | "place") => Some(Self::Format),
             Some("identity") => Some(Self::Identity),
             Some("checkpoint" | "catalogue") => Some(Self::Checkpoint),
             Some("last-scrub") => Some(Self::Report),
@@ -83,6 +83,7 @@ mod tests {
             ("/data/coordinator/restorations/x.json", Some(FileKind::Report)),
             ("/data/replicator-1/last-scrub", Some(FileKind::Report)),
             ("/data/replicator-1/lock", Some(FileKind::Format)),
+            ("/data/replicator-1/place", Some(FileKind::Format)),
             ("/data/replicator-1", None),
         ] {
             assert_eq!(FileKind::of(Path::new(path)), kind, "{path}");

@@ -62,10 +62,10 @@ fn plan_without_memories(
         }
     });
     view.number = own.view.number;
-    let mut voters: Vec<_> = view.members.iter_mut().filter(|member| member.role == MemberRole::Voter).collect();
-    if voters.iter().all(|member| member.state != MemberState::InSync) {
-        // Rule MinInSync: a round waits for them until they are.
-        voters.iter_mut().for_each(|member| member.state = MemberState::InSync);
+    // Rule MinInSync: whoever it takes to reach the minimum counts as in sync, so that a round waits until they are.
+    if (view.in_sync().count() as u64) < view.min_in_sync {
+        let voters = view.members.iter_mut().filter(|member| member.role == MemberRole::Voter);
+        voters.for_each(|member| member.state = MemberState::InSync);
     }
     let (version, root) = (own.version, own.manifest.root());
     let holds_it = |id: &MemberId| reports.get(id).is_some_and(|hello| (hello.version, hello.root) == (version, root));

@@ -95,11 +95,7 @@ impl Coordinator {
 
     fn prepare(&mut self, members: Vec<Queued>) {
         let id = RoundId { epoch: self.epoch, number: self.next_number };
-        let was_aborted =
-            self.last_round.is_some_and(|last| last.round.epoch == self.epoch && last.outcome == Outcome::Aborted);
-        if !(was_aborted && Mutant::UsesRoundNumberAgain.is_on()) {
-            self.next_number = self.next_number.next();
-        }
+        self.next_number = self.next_number.next();
         let changes: Vec<_> = members.iter().flat_map(|queued| queued.changes.iter().cloned()).collect();
         let version = self.state.version.next();
         let expected_root = self.state.manifest.root_after(&changes, version);
@@ -248,6 +244,9 @@ impl Coordinator {
         let Some(round) = self.round.take() else { return };
         let (id, votes, sessions) = (round.id, round.vote_reports(), self.sessions_to_tell(&round));
         let Aftermath { aborted, again, unable, reason } = round.into_aftermath();
+        if Mutant::UsesRoundNumberAgain.is_on() {
+            self.next_number = id.number;
+        }
         self.last_round = Some(Parent { round: id, outcome: Outcome::Aborted });
         self.happened(ClusterEvent::RoundAborted { round: id, reason: reason.clone() });
         self.say_to_all(sessions, ToReplicator::Abort { round: id });

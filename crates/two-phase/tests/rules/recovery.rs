@@ -5,8 +5,8 @@ use crate::fixture::Cluster;
 use crate::spoken::{prepares, said, told};
 use crate::values::{member, put};
 use protocol::{
-    MemberRole, MemberState, RecoveryAnswer, RecoveryOrder, RecoveryPlan, ReplicatorHello, Standing, ToAppServer,
-    ToCoordinator, ToReplicator, Version,
+    MemberRole, MemberState, RecoveryAnswer, RecoveryOrder, ReplicatorHello, Standing, ToAppServer, ToCoordinator,
+    ToReplicator, Version,
 };
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorState, Mandate};
 
@@ -40,17 +40,6 @@ fn without_memories(lost: u8) -> Cluster {
     cluster.connect(3, trusted);
     cluster.accept_epoch(3);
     cluster
-}
-
-fn yes_to(plan: &RecoveryPlan) -> RecoveryOrder {
-    RecoveryOrder {
-        version: plan.version,
-        root: plan.root,
-        open_round: plan.open_round.as_ref().map(|open| open.round),
-        commit: None,
-        accept_loss: false,
-        view: plan.view.as_ref().map(|view| view.number),
-    }
 }
 
 fn rebuilt(effects: &[CoordinatorEffect]) -> CoordinatorState {
@@ -96,7 +85,7 @@ fn copy_that_lacks_a_decision_does_not_abort_its_round_but_commits_it_by_an_orde
     }
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert!(plan.obstacles.is_empty() && plan.open_round.as_ref().unwrap().commit, "{plan:?}");
-    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).unwrap();
     cluster.take();
     let answer = RecoveryAnswer::Prepared { prepare: Some(Box::new(prepare.clone())) };
     let state = rebuilt(&cluster.replicator_says(1, ToCoordinator::Recovery(answer)));
@@ -128,7 +117,7 @@ fn epoch_that_no_majority_can_confirm_is_opened_by_an_order_to_those_who_remembe
     assert!(why.contains("replicator-1, replicator-2 have lost their memory"), "{why}");
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert!(plan.obstacles.is_empty() && plan.source.is_none(), "{plan:?}");
-    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).unwrap();
     let state = rebuilt(&cluster.take());
     assert_eq!(state.version, Version(1));
     let roles: Vec<_> = state.view.members.iter().map(|member| (member.role, member.state)).collect();
@@ -142,11 +131,41 @@ fn epoch_that_no_majority_can_confirm_is_opened_by_an_order_to_those_who_remembe
 }
 
 #[test]
+fn set_is_not_smaller_than_the_minimum_after_memories_were_lost() {
+    // Of five voters, one is not in sync and three lose their memories: the minimum of the two that are left is two.
+    let mut cluster = Cluster::level_in_sync(5);
+    cluster.disconnect(5);
+    cluster.durable();
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let (trusted, behind) = (cluster.hello(4), ReplicatorHello { version: Version::ZERO, ..cluster.hello(5) });
+    let in_sync: Vec<_> = cluster.core.state().view.in_sync().map(|one| one.id.clone()).collect();
+    assert_eq!(in_sync.len(), 4, "{in_sync:?}");
+    cluster.restart();
+    cluster.durable();
+    for number in 1..=3 {
+        let incarnation = crate::values::incarnation(100 + number);
+        let (version, root) = (Version::ZERO, protocol::SetDigest::EMPTY);
+        let hello = ReplicatorHello { incarnation, version, root, standing: Standing::Lost, ..cluster.hello(number) };
+        cluster.connect(number, hello);
+        cluster.durable();
+        cluster.accept_epoch(number);
+    }
+    for (number, hello) in [(4, trusted), (5, behind)] {
+        cluster.connect(number, hello);
+        cluster.accept_epoch(number);
+    }
+    let view = cluster.core.recovery_plan(false, cluster.now).view.unwrap();
+    assert_eq!(view.min_in_sync, 2);
+    let in_sync: Vec<_> = view.in_sync().map(|one| one.id.clone()).collect();
+    assert_eq!(in_sync, [member(4), member(5)], "rounds wait for the second one rather than go on with one");
+}
+
+#[test]
 fn majority_that_remembers_needs_no_order() {
     let mut cluster = without_memories(1);
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert_eq!(plan.reason, None);
-    assert!(cluster.core.recover(&yes_to(&plan), cluster.now).is_err());
+    assert!(cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).is_err());
 }
 
 #[test]
@@ -173,7 +192,7 @@ fn where_nobody_who_remembers_holds_the_newest_version_the_loss_must_be_accepted
     assert!(plan.obstacles.iter().any(|obstacle| obstacle.contains("--accept-loss")), "{plan:?}");
     let plan = cluster.core.recovery_plan(true, cluster.now);
     assert!(plan.obstacles.is_empty() && plan.version == Version(2), "the log says what was committed: {plan:?}");
-    let order = RecoveryOrder { accept_loss: true, ..yes_to(&plan) };
+    let order = RecoveryOrder { accept_loss: true, ..RecoveryOrder::yes_to(&plan) };
     cluster.core.recover(&order, cluster.now).unwrap();
     let state = rebuilt(&cluster.take());
     let in_sync: Vec<_> = state.view.in_sync().map(|one| one.id.clone()).collect();
@@ -191,7 +210,7 @@ fn witness_that_connects_anew_during_the_recovery_makes_it_fail_and_it_can_be_or
     }
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert!(plan.source.is_some() && plan.obstacles.is_empty(), "{plan:?}");
-    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).unwrap();
     let asked = cluster.take();
     assert!(matches!(said(&asked)[..], [ToReplicator::Recovery(_)]), "{asked:?}");
     for number in 1..=3 {
@@ -202,7 +221,7 @@ fn witness_that_connects_anew_during_the_recovery_makes_it_fail_and_it_can_be_or
     assert!(told.obstacles.iter().any(|obstacle| obstacle.contains("went away")), "{:?}", told.obstacles);
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert!(plan.obstacles.is_empty(), "what is over is told once: {:?}", plan.obstacles);
-    assert_eq!(cluster.core.recover(&yes_to(&plan), cluster.now), Ok(()));
+    assert_eq!(cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now), Ok(()));
 }
 
 /// Rule Agreement: that a round has ended is not that it was committed.
@@ -223,7 +242,7 @@ fn round_that_one_member_knows_to_be_aborted_is_not_named_as_committed_after_a_r
     }
     let plan = cluster.core.recovery_plan(false, cluster.now);
     assert!(!plan.open_round.as_ref().unwrap().commit, "{plan:?}");
-    cluster.core.recover(&yes_to(&plan), cluster.now).unwrap();
+    cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).unwrap();
     let state = rebuilt(&cluster.take());
     assert_eq!(state.settled_through(), prepare.round);
     cluster.restart_on(state);

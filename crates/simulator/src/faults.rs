@@ -2,6 +2,7 @@
 
 use crate::agenda::{Event, Node};
 use crate::coordinator_driver::Doubt;
+use crate::fault_mix::FaultKind;
 use crate::network::End;
 use crate::planted::PlantedBug;
 use crate::violation::Held;
@@ -37,44 +38,46 @@ impl World {
         }
         let delay_us = self.random.interval(self.scenario.fault_us);
         self.agenda.after(delay_us, Event::Fault);
-        match self.random.below(100) {
-            0..34 => {
-                let node = self.some_node();
-                let fuse = match self.random.below(2) {
-                    0 => Fuse::Effects(self.random.between(1, 60) as u32),
-                    _ => Fuse::Appends(self.random.between(1, 8) as u32),
-                };
-                self.arm_crash(node, Some(fuse));
-                Ok(())
-            }
-            34..40 => {
+        match self.scenario.fault_mix.pick(&mut self.random) {
+            FaultKind::CrashSoon => self.have_one_crash(),
+            FaultKind::CrashNow => {
                 let node = self.some_node();
                 self.crash(node)
             }
-            40..56 => self.break_some_connection(),
-            56..60 => self.cut_one_way(),
-            60..66 => self.isolate_some_node(),
-            66..68 => self.lose_disk(),
-            68..76 => self.change_some_member(),
-            76 => self.lose_copy(),
-            77..80 => self.rot_record(),
-            80..83 => self.fill_disk(),
-            83..85 => {
-                self.coordinator.unix_offset_ms = self.random.between(0, 3_000_000_000_000);
-                self.figures.count("fault: jump of the coordinator's clock");
-                Ok(())
-            }
-            85..87 => self.crash_all(),
-            87 => self.hang_coordinator(),
-            88..94 => self.damage_files(),
-            94 => self.lose_coordinator_disk(),
-            95 => {
-                self.keep_copy();
-                Ok(())
-            }
-            96 => self.ask_for_scrub(),
-            _ => self.run_on_old_copy(),
+            FaultKind::CrashAll => self.crash_all(),
+            FaultKind::BreakConnection => self.break_some_connection(),
+            FaultKind::CutOneWay => self.cut_one_way(),
+            FaultKind::Isolate => self.isolate_some_node(),
+            FaultKind::LoseMemory => self.lose_memory(),
+            FaultKind::RotRecord => self.rot_record(),
+            FaultKind::FillDisk => self.fill_disk(),
+            FaultKind::DamageFiles => self.damage_files(),
+            FaultKind::LoseCopy => self.lose_copy(),
+            FaultKind::JumpClock => self.jump_clock(),
+            FaultKind::HangCoordinator => self.hang_coordinator(),
+            FaultKind::LoseCoordinatorDisk => self.lose_coordinator_disk(),
+            FaultKind::KeepCopy => self.keep_copies(),
+            FaultKind::RunOnOldCopy => self.run_on_old_copy(),
+            FaultKind::ChangeMember => self.change_some_member(),
+            FaultKind::AskForScrub => self.ask_for_scrub(),
         }
+    }
+
+    fn have_one_crash(&mut self) -> Held {
+        let node = self.some_node();
+        let fuse = match self.random.below(5) {
+            0 | 1 => Fuse::Effects(self.random.between(1, 60) as u32),
+            2 | 3 => Fuse::Appends(self.random.between(1, 8) as u32),
+            _ => Fuse::Sync,
+        };
+        self.arm_crash(node, Some(fuse));
+        Ok(())
+    }
+
+    fn jump_clock(&mut self) -> Held {
+        self.coordinator.unix_offset_ms = self.random.between(0, 3_000_000_000_000);
+        self.figures.count("fault: jump of the coordinator's clock");
+        Ok(())
     }
 
     fn some_node(&mut self) -> Node {
@@ -160,8 +163,9 @@ impl World {
         self.oracle.voters().into_iter().filter(holds).collect()
     }
 
-    /// A replicator stops, and its disk is replaced by an empty one, or one on which only the files are left.
-    fn lose_disk(&mut self) -> Held {
+    /// A replicator stops, and its disk is replaced by an empty one, or by a copy that somebody made of it, which counts for nothing
+    /// but its files; or its log is damaged inside.
+    fn lose_memory(&mut self) -> Held {
         let index = self.random.index(self.replicators.len());
         if !self.may_lose(index) {
             return Ok(());
@@ -170,12 +174,19 @@ impl World {
         let replicator = &mut self.replicators[index];
         replicator.log = Default::default();
         replicator.incarnation = None;
-        if self.random.per_mille(700) {
-            replicator.files = Default::default();
-        }
+        self.figures.count(match self.random.below(10) {
+            0..6 => {
+                replicator.files = Default::default();
+                "fault: disk lost"
+            }
+            6..8 => {
+                replicator.files = replicator.copied_files.take().unwrap_or_default();
+                "fault: replicator on an old copy of its disk"
+            }
+            _ => "fault: log of a replicator damaged",
+        });
         self.oracle.replicator_lost_memory(index, ReplicatorState::empty());
-        self.note(&[62, index as u64], || format!("replicator-{} loses its disk", index + 1));
-        self.figures.count("fault: disk lost");
+        self.note(&[62, index as u64], || format!("replicator-{} loses its memory", index + 1));
         Ok(())
     }
 
@@ -270,13 +281,17 @@ impl World {
         Ok(())
     }
 
-    // The coordinator on an old copy of its log.
+    // Processes on old copies of their disks.
 
-    fn keep_copy(&mut self) {
+    fn keep_copies(&mut self) -> Held {
+        let replicator = self.random.index(self.replicators.len());
+        let replicator = &mut self.replicators[replicator];
+        replicator.copied_files = Some(replicator.files.clone());
         if self.coordinator.newest.is_none() && self.coordinator.doubt.is_none() {
             let copy = (self.oracle.version(), self.oracle.voters(), self.coordinator.log.synced_copy());
             self.coordinator.old_copy = Some(copy);
         }
+        Ok(())
     }
 
     /// Starts the coordinator on an old copy, if so many replicators know more that every majority has one who does.

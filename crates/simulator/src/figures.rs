@@ -24,6 +24,11 @@ impl Figures {
         self.0.get(name).copied().unwrap_or_default()
     }
 
+    /// All counts, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|(name, number)| (*name, *number))
+    }
+
     /// How many faults were counted.
     #[must_use]
     pub fn faults(&self) -> u64 {

@@ -12,6 +12,7 @@
 //! | `replicator_files`, `file_work`, `app_server_copy`, `holding` | the files that follow the log; what is said of them, and mended |
 //! | `peers` | what replicators ask each other |
 //! | `clients` | who asks for changes |
+//! | `fault_mix` | which faults a run has, and how often |
 //! | `faults`, `damage`, `succession` | what breaks: processes, disks and links; files; a coordinator that hangs beside its successor |
 //! | `operator`, `rest` | who puts it right; how it must end |
 //! | `simulated_log`, `simulated_files`, `network`, `agenda` | the world outside the processes |
@@ -26,6 +27,7 @@ mod clients;
 mod connections;
 mod coordinator_driver;
 mod damage;
+mod fault_mix;
 mod faults;
 mod figures;
 mod file_work;
@@ -53,6 +55,6 @@ pub use figures::Figures;
 pub use planted::PlantedBug;
 #[cfg(feature = "mutants")]
 pub use run::run_mutant;
-pub use run::{Failure, Run, run, run_all};
+pub use run::{Failure, Run, run, run_all, scenario_of};
 pub use trace::TraceMode;
 pub use violation::{Rule, Violation};

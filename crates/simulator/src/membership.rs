@@ -52,6 +52,16 @@ impl World {
         Ok(())
     }
 
+    /// Starts those again who were sent away and have been let in since.
+    pub(crate) fn start_who_was_let_in(&mut self) {
+        for index in 0..self.replicators.len() {
+            if self.replicators[index].removed && self.oracle.role(&self.replicators[index].name).is_some() {
+                self.replicators[index].removed = false;
+                self.agenda.after(1_000, Event::Start { node: Node::Replicator(index) });
+            }
+        }
+    }
+
     /// A replicator was told that it is no longer a member: it stops, and its disk is given to somebody else.
     pub(crate) fn send_away(&mut self, index: usize) -> Held {
         self.crash(Node::Replicator(index))?;

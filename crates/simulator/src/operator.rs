@@ -12,6 +12,7 @@ use two_phase::write_checkpoint;
 impl World {
     /// What the operator does now, if there is anything to be done.
     pub(crate) fn operate(&mut self) -> Held {
+        self.start_who_was_let_in();
         let mandate = self.coordinator.core.as_ref().map(|core| core.mandate().clone());
         let needs_recovery = matches!(mandate, Some(Mandate::NeedsRecovery { .. }));
         let is_opening = mandate == Some(Mandate::Opening) && self.coordinator.newest.is_none();

@@ -29,6 +29,8 @@ pub(crate) struct ReplicatorNode {
     pub(crate) session: Option<SessionId>,
     pub(crate) log: SimulatedLog<ReplicatorRecord>,
     pub(crate) files: SimulatedFiles,
+    /// A copy of its files that somebody made some time ago.
+    pub(crate) copied_files: Option<SimulatedFiles>,
     pub(crate) backlog: VecDeque<Vec<FileChange>>,
     /// The version whose files were handed over to be written.
     pub(crate) applied: Version,
@@ -55,6 +57,7 @@ impl ReplicatorNode {
             session: None,
             log: SimulatedLog::new(),
             files: SimulatedFiles::default(),
+            copied_files: None,
             backlog: VecDeque::new(),
             applied: Version::ZERO,
             file_tasks: VecDeque::new(),

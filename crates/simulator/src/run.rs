@@ -2,6 +2,8 @@
 
 use crate::figures::Figures;
 use crate::planted::PlantedBug;
+use crate::random::Random;
+use crate::scenario::Scenario;
 use crate::trace::{Trace, TraceMode};
 use crate::violation::{Rule, Violation};
 use crate::world::World;
@@ -58,6 +60,12 @@ pub fn run(seed: u64, mode: TraceMode, planted: Option<PlantedBug>) -> Run {
     });
     let (figures, trace) = (world.figures, world.trace);
     Run { seed, hash: trace.hash(), figures, violation: held.err(), lines: trace.into_lines() }
+}
+
+/// What the cluster of a seed is like, for people.
+#[must_use]
+pub fn scenario_of(seed: u64) -> String {
+    format!("seed {seed}: {:#?}", Scenario::draw(&mut Random::new(seed)))
 }
 
 /// Runs one seed with a bug in the core.

@@ -1,5 +1,6 @@
 //! How big a cluster is, how slow its disks and network are, and how often something breaks: all drawn from the seed.
 
+use crate::fault_mix::FaultMix;
 use crate::random::Random;
 use protocol::CommitPolicy;
 use two_phase::coordinator::CoordinatorSettings;
@@ -29,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) checkpoint_us: u64,
     /// Time between faults, on average.
     pub(crate) fault_us: u64,
+    /// Which faults.
+    pub(crate) fault_mix: FaultMix,
     /// Bytes of committed files that may wait to be written by a replicator.
     pub(crate) backlog_bytes_max: u64,
     /// The faulty phase lasts for so many rounds at least, and so many faults.
@@ -71,6 +74,7 @@ impl Scenario {
             file_work_us,
             checkpoint_us: random.between(50_000, 1_000_000),
             fault_us: random.between(50_000, 600_000),
+            fault_mix: FaultMix::draw(random),
             backlog_bytes_max: *random.pick(&[2_000, 10_000, 1_000_000]),
             rounds_min: 200,
             faults_min: 25,

@@ -31,6 +31,8 @@ pub(crate) enum Fuse {
     Effects(u32),
     /// After so many records that it writes, before it has done anything else.
     Appends(u32),
+    /// When its next sync fails: what it was to make durable may be, or not.
+    Sync,
 }
 
 /// The cluster and its surroundings.
@@ -306,6 +308,11 @@ impl World {
     }
 
     fn end_sync(&mut self, node: Node) -> Held {
+        if matches!(self.fuse(node), Some(Fuse::Sync)) {
+            self.note(&[79, node.number()], || format!("a sync of {node} fails"));
+            self.figures.count("fault: failed sync");
+            return self.crash(node);
+        }
         match node {
             Node::Coordinator => self.coordinator_synced(),
             Node::Replicator(index) => self.replicator_synced(index),

@@ -30,7 +30,7 @@ pub(super) trait Surroundings {
     fn has_read(&mut self, bytes: u64) -> Result<(), Interrupted>;
     /// Pauses so that what is being written can be written.
     fn let_settle(&mut self) -> Result<(), Interrupted>;
-    /// A folder is done.
+    /// So much was found until now; called often, as a folder of very many files takes long.
     fn got_further(&mut self, report: &ScrubReport);
 }
 
@@ -77,6 +77,7 @@ impl<S: Surroundings> Pass<'_, S> {
         };
         let mut doubtful: Vec<_> = books.into_iter().filter(|path| !records.contains_key(path)).collect();
         for (path, record) in &records {
+            self.surroundings.got_further(&self.report);
             self.surroundings.has_read(record.size)?;
             if self.holder.read_for_scrub(*path).is(record) {
                 self.report.add(ScrubOutcome::Clean);

@@ -312,12 +312,18 @@ pub enum SubmissionAnswer {
         reason: String,
         /// Each vote.
         votes: Vec<VoteReport>,
+        /// Those of its changes that earlier rounds have committed, as other submissions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        committed: Vec<CommittedAnswer>,
     },
     /// Refused: it was never and will never be in a round that commits.
     Refused {
         /// Why.
         #[serde(flatten)]
         refusal: Refusal,
+        /// Those of its changes that earlier rounds have committed, as other submissions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        committed: Vec<CommittedAnswer>,
     },
 }
 

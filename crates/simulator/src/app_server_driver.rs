@@ -153,7 +153,7 @@ impl World {
         if self.planted == Some(PlantedBug::AbortsWhenDisconnected) {
             let all: Vec<_> = self.app_servers[index].pending.keys().copied().collect();
             for request in all {
-                self.answer_no(index, request)?;
+                self.answer_no(index, request, &[])?;
             }
         }
         self.dial_later(Node::AppServer(index));
@@ -288,12 +288,13 @@ impl World {
             ToAppServer::Answered { request, answer: SubmissionAnswer::Committed { answers } } => {
                 self.answer_committed(index, request, &answers)
             }
-            ToAppServer::Answered { request, answer } => {
-                self.figures.count(match answer {
-                    SubmissionAnswer::Aborted { .. } => "answer: aborted",
-                    _ => "answer: refused",
-                });
-                self.answer_no(index, request)
+            ToAppServer::Answered { request, answer: SubmissionAnswer::Aborted { committed, .. } } => {
+                self.figures.count("answer: aborted");
+                self.answer_no(index, request, &committed)
+            }
+            ToAppServer::Answered { request, answer: SubmissionAnswer::Refused { committed, .. } } => {
+                self.figures.count("answer: refused");
+                self.answer_no(index, request, &committed)
             }
             ToAppServer::Told { request, answer: QueryAnswer::Change { state } } => {
                 self.figures.count("answer: state of a change");
@@ -315,10 +316,11 @@ impl World {
         Ok(())
     }
 
-    fn answer_no(&mut self, index: usize, request: RequestId) -> Held {
+    /// `committed`: those of its changes that are told as committed all the same.
+    fn answer_no(&mut self, index: usize, request: RequestId, committed: &[CommittedAnswer]) -> Held {
         let node = &mut self.app_servers[index];
         let Some(pending) = node.pending.remove(&request) else { return Ok(()) };
-        self.oracle.told_no((index, node.boot, request))?;
+        self.oracle.told_no((index, node.boot, request), committed)?;
         self.client_answered(pending.client);
         Ok(())
     }

@@ -86,6 +86,21 @@ pub(super) struct ChunkEnd {
     pub(super) ends_with: Option<(ImportState, String)>,
 }
 
+impl ChunkEnd {
+    /// Rows that earlier rounds have committed are in, whatever became of the others.
+    fn take_in_committed(&mut self, rows: &mut Vec<RowChange>, outcome: &WriteOutcome) {
+        let (WriteOutcome::Aborted { committed, .. } | WriteOutcome::Refused { committed, .. }) = outcome else {
+            return;
+        };
+        for answer in committed {
+            if take_row(rows, &answer.change).is_some() {
+                self.imported += 1;
+                self.rounds.insert(answer.round);
+            }
+        }
+    }
+}
+
 /// Commits a part.
 pub(super) async fn import_chunk(copy: &WorkingCopy, settings: &Settings, mut rows: Vec<RowChange>) -> ChunkEnd {
     let patience = Duration::from_millis(settings.import_patience_ms);
@@ -93,32 +108,35 @@ pub(super) async fn import_chunk(copy: &WorkingCopy, settings: &Settings, mut ro
     let mut end = ChunkEnd::default();
     while !rows.is_empty() {
         let changes = rows.iter().map(|row| row.change.clone()).collect();
-        match copy.submit(Submission { changes, force_abort: false }, patience).await {
+        let outcome = copy.submit(Submission { changes, force_abort: false }, patience).await;
+        end.take_in_committed(&mut rows, &outcome);
+        match outcome {
             WriteOutcome::Committed { answers } => {
                 end.imported += rows.len() as u64;
                 end.rounds.extend(answers.iter().map(|answer| answer.round));
                 return end;
             }
-            WriteOutcome::Refused { refusal: Refusal::KeyReused { change } } => {
+            WriteOutcome::Refused { refusal: Refusal::KeyReused { change }, .. } => {
                 let error = "this key was used before for an import in which this row was another one; use a new key";
                 end.failed.extend(take_row(&mut rows, &change).map(|row| FailedRow { row, error: error.to_owned() }));
             }
             // Only this import makes this id: the row is in since an earlier try whose answer nobody keeps any more.
-            WriteOutcome::Refused { refusal: Refusal::PreconditionFailed { change, .. } } => {
+            WriteOutcome::Refused { refusal: Refusal::PreconditionFailed { change, .. }, .. } => {
                 end.imported += take_row(&mut rows, &change).map_or(0, |_| 1);
             }
-            WriteOutcome::Refused { refusal: Refusal::Invalid { reason } } => {
+            WriteOutcome::Refused { refusal: Refusal::Invalid { reason }, .. } => {
                 end.failed.extend(rows.iter().map(|row| FailedRow { row: row.row, error: reason.clone() }));
                 return end;
             }
             WriteOutcome::Refused {
                 refusal: Refusal::QueueFull { retry_after_ms } | Refusal::NoQuorum { retry_after_ms, .. },
+                ..
             } if Instant::now() < deadline => {
                 let pause =
                     Duration::from_millis(retry_after_ms).min(deadline.saturating_duration_since(Instant::now()));
                 tokio::time::sleep(pause).await;
             }
-            WriteOutcome::Refused { refusal } => {
+            WriteOutcome::Refused { refusal, .. } => {
                 let reason = crate::working_copy::refusal_sentence(&refusal);
                 end.ends_with =
                     Some((ImportState::Failed, format!("Some rows were not imported: {}", sentence(&reason))));

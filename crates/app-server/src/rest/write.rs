@@ -103,10 +103,10 @@ pub(super) async fn commit_all(app: &App, submission: Submission) -> Result<Vec<
     let error = match app.copy.submit(submission, app.settings.answer_wait()).await {
         WriteOutcome::Committed { answers } => return Ok(answers),
         WriteOutcome::Unknown => return Err(NotCommitted::Unknown { change }),
-        WriteOutcome::Aborted { round, reason, votes } => {
+        WriteOutcome::Aborted { round, reason, votes, .. } => {
             ApiError::Aborted { round, reason, votes, change: Some(change) }
         }
-        WriteOutcome::Refused { refusal } => refusal.into(),
+        WriteOutcome::Refused { refusal, .. } => refusal.into(),
         WriteOutcome::NotSent { reason } => ApiError::NoQuorum { reason, retry_after_ms: 1_000 },
     };
     Err(error.into())

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 pub(crate) enum WriteOutcome {
     /// Committed, and shown by the index.
     Committed { answers: Vec<CommittedAnswer> },
-    /// It can never commit.
-    Aborted { round: RoundId, reason: String, votes: Vec<VoteReport> },
-    /// It was and will be in no round that commits.
-    Refused { refusal: Refusal },
+    /// It can never commit, but for those of its changes that earlier rounds have committed.
+    Aborted { round: RoundId, reason: String, votes: Vec<VoteReport>, committed: Vec<CommittedAnswer> },
+    /// It was and will be in no round that commits, but for those of its changes that earlier rounds have committed.
+    Refused { refusal: Refusal, committed: Vec<CommittedAnswer> },
     /// It was never sent, and will not be.
     NotSent { reason: String },
     /// It was sent, and may commit or not.
@@ -94,7 +94,8 @@ impl Submissions {
         let SubmissionBounds { changes_max, bytes_max, .. } = self.bounds;
         if self.waiting_changes + submission.changes.len() > changes_max || self.waiting_bytes + bytes > bytes_max {
             let refusal = Refusal::QueueFull { retry_after_ms: Duration::from_secs(1).as_millis() as u64 };
-            let outcome = self.unless_it_may_commit(&submission, WriteOutcome::Refused { refusal });
+            let outcome =
+                self.unless_it_may_commit(&submission, WriteOutcome::Refused { refusal, committed: Vec::new() });
             // Whoever no longer waits does not need the answer: nothing was done.
             let _ = reply.send(outcome);
             return None;
@@ -147,8 +148,10 @@ impl Submissions {
                 }
                 WriteOutcome::Committed { answers }
             }
-            SubmissionAnswer::Aborted { round, reason, votes } => WriteOutcome::Aborted { round, reason, votes },
-            SubmissionAnswer::Refused { refusal } => WriteOutcome::Refused { refusal },
+            SubmissionAnswer::Aborted { round, reason, votes, committed } => {
+                WriteOutcome::Aborted { round, reason, votes, committed }
+            }
+            SubmissionAnswer::Refused { refusal, committed } => WriteOutcome::Refused { refusal, committed },
         };
         self.resolve(request, outcome);
     }
@@ -226,16 +229,24 @@ impl Submissions {
 
     fn remember(&mut self, submission: &Submission, outcome: &WriteOutcome) {
         match outcome {
-            WriteOutcome::Committed { answers } => {
-                for answer in answers {
-                    self.keep(answer.change.clone(), LocalOutcome::Committed { answer: answer.clone() });
-                }
+            WriteOutcome::Committed { answers } => self.keep_committed(answers),
+            WriteOutcome::Aborted { round, reason, committed, .. } => {
+                self.keep_dropped(submission, Some(*round), reason);
+                self.keep_committed(committed);
             }
-            WriteOutcome::Aborted { round, reason, .. } => self.keep_dropped(submission, Some(*round), reason),
             // The change that the key belongs to is another one, and its outcome is not this one's.
-            WriteOutcome::Refused { refusal: Refusal::KeyReused { .. } } => {}
-            WriteOutcome::Refused { refusal } => self.keep_dropped(submission, None, &refusal_sentence(refusal)),
+            WriteOutcome::Refused { refusal: Refusal::KeyReused { .. }, committed } => self.keep_committed(committed),
+            WriteOutcome::Refused { refusal, committed } => {
+                self.keep_dropped(submission, None, &refusal_sentence(refusal));
+                self.keep_committed(committed);
+            }
             WriteOutcome::NotSent { .. } | WriteOutcome::Unknown => {}
+        }
+    }
+
+    fn keep_committed(&mut self, answers: &[CommittedAnswer]) {
+        for answer in answers {
+            self.keep(answer.change.clone(), LocalOutcome::Committed { answer: answer.clone() });
         }
     }
 
@@ -369,7 +380,7 @@ mod tests {
         let _waiting: Vec<_> = (1..=3).map(|number| table.submit(number, &format!("k{number}"))).collect();
         let mut outcome = table.submit(4, "k4");
         let refused = outcome.try_recv().unwrap();
-        assert!(matches!(refused, WriteOutcome::Refused { refusal: Refusal::QueueFull { .. } }), "{refused:?}");
+        assert!(matches!(refused, WriteOutcome::Refused { refusal: Refusal::QueueFull { .. }, .. }), "{refused:?}");
         table.submissions.handle_answer(RequestId(1), committed("k1", 1), Version(1));
         assert!(table.submit(5, "k5").try_recv().is_err(), "a place is free again");
     }
@@ -392,7 +403,11 @@ mod tests {
         table.submissions.handle_answer(RequestId(1), committed("a", 1), Version(1));
         let _second = table.submit(2, "a");
         let refusal = Refusal::KeyReused { change: "a".parse().unwrap() };
-        table.submissions.handle_answer(RequestId(2), SubmissionAnswer::Refused { refusal }, Version(1));
+        table.submissions.handle_answer(
+            RequestId(2),
+            SubmissionAnswer::Refused { refusal, committed: Vec::new() },
+            Version(1),
+        );
         assert!(matches!(table.outcome_of("a"), Some(LocalOutcome::Committed { .. })));
     }
 

@@ -282,7 +282,7 @@ impl Truth {
         self.submissions.push(submission.clone());
         let answer = match self.manner.clone() {
             Manner::Silent => return,
-            Manner::Refuse(refusal) => SubmissionAnswer::Refused { refusal },
+            Manner::Refuse(refusal) => refused(refusal),
             Manner::Abort => self.aborted(),
             Manner::Commit if submission.force_abort => self.aborted(),
             Manner::Commit | Manner::CommitThenDisconnect => self.judge(submission),
@@ -311,6 +311,7 @@ impl Truth {
             round,
             reason: "replicator-2 voted abort: asked to in the lab.".to_owned(),
             votes: vec![vote],
+            committed: Vec::new(),
         }
     }
 
@@ -321,7 +322,7 @@ impl Truth {
             match self.answers.get(&change.id) {
                 Some((fingerprint, _)) if *fingerprint == change.fingerprint => continue,
                 Some(_) => {
-                    return SubmissionAnswer::Refused { refusal: Refusal::KeyReused { change: change.id.clone() } };
+                    return refused(Refusal::KeyReused { change: change.id.clone() });
                 }
                 None => {}
             }
@@ -334,7 +335,7 @@ impl Truth {
             };
             if !holds {
                 let (change, path) = (change.id.clone(), change.path);
-                return SubmissionAnswer::Refused { refusal: Refusal::PreconditionFailed { change, path, current } };
+                return refused(Refusal::PreconditionFailed { change, path, current });
             }
             fresh.push(change.clone());
         }
@@ -436,4 +437,8 @@ impl Truth {
             lab: self.lab,
         }
     }
+}
+
+fn refused(refusal: Refusal) -> SubmissionAnswer {
+    SubmissionAnswer::Refused { refusal, committed: Vec::new() }
 }

@@ -69,12 +69,16 @@ impl Oracle {
         Ok(())
     }
 
-    /// A client is told that its changes are not committed and never will be.
+    /// A client is told that its changes are not committed and never will be, but for those that earlier rounds have committed.
     ///
     /// # Errors
-    /// If they are.
-    pub(crate) fn told_no(&mut self, key: RequestKey) -> Held {
+    /// If they are; or those are not.
+    pub(crate) fn told_no(&mut self, key: RequestKey, but_for: &[CommittedAnswer]) -> Held {
+        self.told_answers(but_for)?;
         for change in self.requests.changes_of.remove(&key).unwrap_or_default() {
+            if but_for.iter().any(|answer| answer.change == change.0) {
+                continue;
+            }
             let hopeful = self.requests.hopeful.get_mut(&change).expect("a request is noted before it is answered");
             *hopeful -= 1;
             let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1 && !fact.forgotten);
@@ -96,6 +100,10 @@ impl Oracle {
                 format!("a client is told that its changes are committed, without a word on change {change}")
             })?;
         }
+        self.told_answers(answers)
+    }
+
+    fn told_answers(&mut self, answers: &[CommittedAnswer]) -> Held {
         for answer in answers {
             ensure(self.committed.contains_key(&answer.change), Rule::HonestAnswer, || {
                 format!("a client is told that change {} is committed, but no decision says so", answer.change)

@@ -118,10 +118,10 @@ impl Coordinator {
             Arrival::Waits => return self.start_round(),
             Arrival::Done(answers) => SubmissionAnswer::Committed { answers },
             // The same holds before the epoch is open. Whoever connects anew sends it again.
-            Arrival::Refused(Refusal::QueueFull { .. }) if self.mandate != Mandate::Open => {
+            Arrival::Refused(Refusal::QueueFull { .. }, _) if self.mandate != Mandate::Open => {
                 return self.close(session, "too many changes wait for the coordinator to open its epoch".to_owned());
             }
-            Arrival::Refused(refusal) => SubmissionAnswer::Refused { refusal },
+            Arrival::Refused(refusal, committed) => SubmissionAnswer::Refused { refusal, committed },
         };
         self.tell(session, ToAppServer::Answered { request, answer });
     }

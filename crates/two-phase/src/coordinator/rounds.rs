@@ -81,7 +81,8 @@ impl Coordinator {
             let Formed { members, refused, done } =
                 self.waiting.form(&self.state.manifest, &self.state.answers, &self.settings);
             for (queued, refusal) in refused {
-                self.answer(queued, SubmissionAnswer::Refused { refusal });
+                let committed = queued.done.clone();
+                self.answer(queued, SubmissionAnswer::Refused { refusal, committed });
             }
             for queued in done {
                 let answers = queued.answers(&HashMap::new());
@@ -265,8 +266,8 @@ impl Coordinator {
 
     fn answer_aborted(&mut self, aborted: Vec<Queued>, round: RoundId, reason: &str, votes: &[VoteReport]) {
         for queued in aborted {
-            let (reason, votes) = (reason.to_owned(), votes.to_vec());
-            self.answer(queued, SubmissionAnswer::Aborted { round, reason, votes });
+            let (reason, votes, committed) = (reason.to_owned(), votes.to_vec(), queued.done.clone());
+            self.answer(queued, SubmissionAnswer::Aborted { round, reason, votes, committed });
         }
     }
 
@@ -296,7 +297,8 @@ impl Coordinator {
         let reason = self.why_no_round().unwrap_or_else(|| "no round took it in time".to_owned());
         for queued in expired {
             let refusal = Refusal::NoQuorum { reason: reason.clone(), retry_after_ms: self.settings.change_wait_ms };
-            self.answer(queued, SubmissionAnswer::Refused { refusal });
+            let committed = queued.done.clone();
+            self.answer(queued, SubmissionAnswer::Refused { refusal, committed });
         }
     }
 

@@ -56,8 +56,8 @@ pub(super) enum Arrival {
     Waits,
     /// All of it was committed before: the first answers.
     Done(Vec<CommittedAnswer>),
-    /// It is refused.
-    Refused(Refusal),
+    /// It is refused, but for these, which earlier rounds have committed.
+    Refused(Refusal, Vec<CommittedAnswer>),
 }
 
 /// What a round is made of.
@@ -102,19 +102,20 @@ impl Waiting {
         settings: &CoordinatorSettings,
         now_ms: u64,
     ) -> Arrival {
+        let done = committed_before(&submission, answers);
         if let Some(reason) = fault_of(&submission, settings) {
-            return Arrival::Refused(Refusal::Invalid { reason });
+            return Arrival::Refused(Refusal::Invalid { reason }, done);
         }
         let order: Arc<[_]> = submission.changes.iter().map(|change| change.id.clone()).collect();
         let fingerprints: Vec<_> = submission.changes.iter().map(|change| change.fingerprint).collect();
-        let (mut done, mut changes, mut under_way) = (Vec::new(), Vec::new(), 0);
+        let (mut changes, mut under_way) = (Vec::new(), 0);
         for change in submission.changes {
             let reused = Refusal::KeyReused { change: change.id.clone() };
             match (answers.look_up(&change.id, change.fingerprint), self.active.get(&change.id)) {
-                (Known::Reused, _) => return Arrival::Refused(reused),
-                (Known::Same(answer), _) => done.push(answer),
+                (Known::Reused, _) => return Arrival::Refused(reused, done),
+                (Known::Same(_), _) => {}
                 (Known::No, Some((fingerprint, _))) if *fingerprint != change.fingerprint => {
-                    return Arrival::Refused(reused);
+                    return Arrival::Refused(reused, done);
                 }
                 (Known::No, Some(_)) => {
                     under_way += 1;
@@ -134,14 +135,14 @@ impl Waiting {
         if under_way > 0 {
             let reason =
                 "some of its changes are already under way in another submission; send them as they were sent first";
-            return Arrival::Refused(Refusal::Invalid { reason: reason.to_owned() });
+            return Arrival::Refused(Refusal::Invalid { reason: reason.to_owned() }, done);
         }
         let force_abort = submission.force_abort;
         let queued = Queued { changes, force_abort, requesters: vec![requester], done, order, arrived_ms: now_ms };
         let full = self.changes + queued.changes.len() > settings.queue_changes_max
             || self.bytes + queued.bytes() > settings.queue_bytes_max;
         if full {
-            return Arrival::Refused(Refusal::QueueFull { retry_after_ms: 1_000 });
+            return Arrival::Refused(Refusal::QueueFull { retry_after_ms: 1_000 }, queued.done);
         }
         // Also those that were committed before: their answers may be forgotten before the rest is decided.
         for (id, fingerprint) in queued.order.iter().zip(fingerprints) {
@@ -238,6 +239,13 @@ impl Waiting {
         self.changes -= queued.changes.len();
         self.bytes -= queued.bytes();
     }
+}
+
+/// Answers of those changes of a submission that earlier rounds have committed, by the same request. Whatever becomes of the
+/// others, these are not told as refused (rule HonestAnswer).
+fn committed_before(submission: &Submission, answers: &Answers) -> Vec<CommittedAnswer> {
+    let known = submission.changes.iter().map(|change| answers.look_up(&change.id, change.fingerprint));
+    known.filter_map(|known| if let Known::Same(answer) = known { Some(answer) } else { None }).collect()
 }
 
 /// Why a submission can never be taken.

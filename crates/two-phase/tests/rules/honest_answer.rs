@@ -2,10 +2,10 @@
 
 use crate::fixture::{APP_SERVER, Cluster, all_needed};
 use crate::spoken::{answers, prepares, told};
-use crate::values::{coordinator, put, round};
+use crate::values::{answer_to, coordinator, put, round};
 use protocol::{
-    ChangeState, Epoch, FromAppServer, Query, QueryAnswer, RequestId, SubmissionAnswer, ToAppServer, ToCoordinator,
-    Vote,
+    Change, ChangeState, Epoch, FromAppServer, Precondition, Query, QueryAnswer, Refusal, RequestId, Submission,
+    SubmissionAnswer, ToAppServer, ToCoordinator, Vote,
 };
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorSettings};
 
@@ -138,4 +138,30 @@ fn change_that_waits_is_kept_when_the_app_server_that_sent_it_is_gone() {
     cluster.vote(1, round(1, 1), Vote::Commit);
     let effects = cluster.vote(2, round(1, 1), Vote::Commit);
     assert_eq!(crate::spoken::records(&effects).len(), 1);
+}
+
+/// Who sent two changes together may have had one of them committed before, with others.
+#[test]
+fn what_was_committed_before_is_not_refused_with_the_rest_of_its_submission() {
+    let mut cluster = Cluster::level(2);
+    let done = put("a", 1, "Emma");
+    cluster.commit(vec![done.clone()]);
+    let known = vec![answer_to(&done, 1, 1)];
+    let unmet = Change { precondition: Precondition::Present, ..put("b", 2, "Persuasion") };
+    let effects = cluster.submit(1, vec![done.clone(), unmet]);
+    let [(1, SubmissionAnswer::Refused { refusal: Refusal::PreconditionFailed { .. }, committed })] =
+        &answers(&effects)[..]
+    else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(*committed, known);
+    let changes = vec![done.clone(), put("c", 2, "Persuasion")];
+    let submission = Submission { changes, force_abort: true };
+    cluster.app_server_says(FromAppServer::Submit { request: RequestId(2), submission });
+    let effects = cluster.all_vote_commit(round(1, 2));
+    let [(2, SubmissionAnswer::Aborted { committed, .. })] = &answers(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(*committed, known);
+    let invalid = cluster.submit(3, vec![done.clone(), done]);
+    let [(3, SubmissionAnswer::Refused { committed, .. })] = &answers(&invalid)[..] else { panic!("{invalid:?}") };
+    assert_eq!(committed[0], known[0]);
 }

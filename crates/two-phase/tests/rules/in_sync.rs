@@ -105,7 +105,8 @@ fn set_is_never_made_smaller_than_the_minimum_and_changes_are_refused_with_a_rea
     assert_eq!(prepares(&cluster.submit(1, vec![put("a", 1, "Emma")])), []);
     assert_eq!(views(&cluster.after_ms(4_999)), 0);
     let effects = cluster.after_ms(1);
-    let [(1, SubmissionAnswer::Refused { refusal: Refusal::NoQuorum { reason, .. } })] = &answers(&effects)[..] else {
+    let [(1, SubmissionAnswer::Refused { refusal: Refusal::NoQuorum { reason, .. }, .. })] = &answers(&effects)[..]
+    else {
         panic!("{effects:?}")
     };
     assert_eq!(reason, "at least 2 replicators are needed: replicator-2 is not connected");

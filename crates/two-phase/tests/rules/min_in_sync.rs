@@ -35,7 +35,7 @@ fn change_that_waited_too_long_is_refused_with_the_name_of_who_is_missing() {
     let effects = cluster.after_ms(1);
     let reason = "every replicator is needed: replicator-3 is not connected".to_owned();
     let refusal = Refusal::NoQuorum { reason, retry_after_ms: 5_000 };
-    assert_eq!(answers(&effects), [(1, SubmissionAnswer::Refused { refusal })]);
+    assert_eq!(answers(&effects), [(1, SubmissionAnswer::Refused { refusal, committed: Vec::new() })]);
     assert_eq!(prepares(&cluster.join(3)), [], "a refused change is in no round");
 }
 

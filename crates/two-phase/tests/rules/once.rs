@@ -2,27 +2,16 @@
 
 use crate::fixture::{Cluster, all_needed};
 use crate::spoken::{answers, prepares, records};
-use crate::values::{path, put, round};
-use protocol::{Change, CommittedAnswer, Refusal, SubmissionAnswer, Version};
+use crate::values::{answer_to, path, put, round};
+use protocol::{CommittedAnswer, Refusal, SubmissionAnswer};
 use two_phase::coordinator::{CoordinatorEffect, CoordinatorSettings};
-
-fn answer_to(change: &Change, number: u64, version: u64) -> CommittedAnswer {
-    CommittedAnswer {
-        change: change.id.clone(),
-        round: round(1, number),
-        version: Version(version),
-        path: change.path,
-        digest: change.action.digest(),
-        answer: change.answer.clone(),
-    }
-}
 
 fn committed(answers: Vec<CommittedAnswer>) -> SubmissionAnswer {
     SubmissionAnswer::Committed { answers }
 }
 
 fn reused(effects: &[CoordinatorEffect]) -> bool {
-    matches!(answers(effects)[..], [(_, SubmissionAnswer::Refused { refusal: Refusal::KeyReused { .. } })])
+    matches!(answers(effects)[..], [(_, SubmissionAnswer::Refused { refusal: Refusal::KeyReused { .. }, .. })])
 }
 
 #[test]
@@ -123,7 +112,7 @@ fn changes_under_way_are_not_mixed_into_another_submission() {
     cluster.submit(2, vec![c.clone()]);
     for other in [vec![a.clone()], vec![b.clone(), c], vec![a, b, put("d", 4, "Lady Susan")]] {
         let effects = cluster.submit(3, other);
-        let [(3, SubmissionAnswer::Refused { refusal: Refusal::Invalid { .. } })] = answers(&effects)[..] else {
+        let [(3, SubmissionAnswer::Refused { refusal: Refusal::Invalid { .. }, .. })] = answers(&effects)[..] else {
             panic!("{effects:?}");
         };
     }

@@ -2,8 +2,8 @@
 
 use catalogue::{Author, Book, BookDraft, BookId, BookPath, Timestamp};
 use protocol::{
-    AbortCause, Action, Change, ChangeFault, ClusterId, Content, CoordinatorId, Digest, Epoch, HolderId, Incarnation,
-    MemberId, Precondition, RoundId, RoundNumber, SetDigest, Vote,
+    AbortCause, Action, Change, ChangeFault, ClusterId, CommittedAnswer, Content, CoordinatorId, Digest, Epoch,
+    HolderId, Incarnation, MemberId, Precondition, RoundId, RoundNumber, SetDigest, Version, Vote,
 };
 use two_phase::replicator::FileChange;
 use uuid::Uuid;
@@ -92,4 +92,16 @@ pub(crate) fn forced(reason: &str) -> Vote {
 pub(crate) fn faults(key: &str, reason: &str) -> Vote {
     let fault = ChangeFault { change: key.parse().unwrap(), reason: reason.to_owned() };
     Vote::Abort { cause: AbortCause::Changes { faults: vec![fault] } }
+}
+
+/// The first answer to a change of round 1-`number`.
+pub(crate) fn answer_to(change: &Change, number: u64, version: u64) -> CommittedAnswer {
+    CommittedAnswer {
+        change: change.id.clone(),
+        round: round(1, number),
+        version: Version(version),
+        path: change.path,
+        digest: change.action.digest(),
+        answer: change.answer.clone(),
+    }
 }

@@ -130,7 +130,12 @@ fn fault_of_a_change_answers_its_submission_and_tries_the_others_again() {
         reason: Some("it is no XML".to_owned()),
         after_us: None,
     };
-    let answer = SubmissionAnswer::Aborted { round: round(1, 1), reason, votes: vec![committed, aborted] };
+    let answer = SubmissionAnswer::Aborted {
+        round: round(1, 1),
+        reason,
+        votes: vec![committed, aborted],
+        committed: Vec::new(),
+    };
     assert_eq!(answers(&effects), [(1, answer)]);
     let again = prepares(&effects).remove(0);
     let keys: Vec<_> = again.changes.iter().map(|change| change.id.as_str()).collect();

@@ -16,7 +16,7 @@ fn with(change: Change, precondition: Precondition) -> Change {
 
 fn refusals(effects: &[CoordinatorEffect]) -> Vec<(u64, Refusal)> {
     let refusal = |answer| match answer {
-        (request, SubmissionAnswer::Refused { refusal }) => (request, refusal),
+        (request, SubmissionAnswer::Refused { refusal, .. }) => (request, refusal),
         other => panic!("{other:?}"),
     };
     answers(effects).into_iter().map(refusal).collect()
@@ -94,7 +94,7 @@ fn preconditions_are_judged_on_the_state_that_the_round_builds_on() {
         let mut cluster = Cluster::level(2);
         cluster.commit(vec![put("first", 1, "Emma")]);
         let refusal = Refusal::PreconditionFailed { change: change.id.clone(), path: change.path, current };
-        let refused = cluster.answered(1, SubmissionAnswer::Refused { refusal });
+        let refused = cluster.answered(1, SubmissionAnswer::Refused { refusal, committed: Vec::new() });
         assert_eq!(cluster.submit(1, vec![change]), [refused]);
     }
 }
@@ -110,7 +110,7 @@ fn precondition_that_was_met_on_arrival_is_judged_again_when_the_round_is_formed
     let effects = cluster.durable();
     let current = Some(digest(&file(1, "By the first")));
     let refusal = Refusal::PreconditionFailed { change: "b".parse().unwrap(), path: path(1), current };
-    let refused = (2, SubmissionAnswer::Refused { refusal });
+    let refused = (2, SubmissionAnswer::Refused { refusal, committed: Vec::new() });
     assert!(answers(&effects).contains(&refused), "{effects:?}");
     assert_eq!(prepares(&effects), []);
 }

@@ -100,8 +100,7 @@ pub enum ChangeState {
 pub enum QueryAnswer {
     /// To `Change`.
     Change {
-        /// What became of it.
-        #[serde(flatten)]
+        /// What became of it. Not flattened: both it and this have a field `answer`.
         state: ChangeState,
     },
     /// To `Cluster`.

@@ -311,6 +311,12 @@ impl World {
             }
             self.note(&[18, session.0], || format!("coordinator -> {}: {:?}", session.0, message.message));
             self.oracle.said_to_replicator(message)?;
+            if let ToReplicator::Removed { .. } = message.message
+                && let Some(Node::Replicator(index)) =
+                    self.network.connection(session).map(|connection| connection.node)
+            {
+                self.oracle.told_that_it_is_no_member(&self.replicators[index].name);
+            }
             if !self.coordinator.closed.contains(&session) {
                 self.send(session, End::Dialler, Message::ToReplicator(message.clone()));
             }

@@ -85,6 +85,8 @@ pub(crate) struct Oracle {
     accepted: BTreeMap<(Epoch, CoordinatorId), BTreeSet<usize>>,
     follower_epochs: BTreeMap<usize, Epoch>,
     views: BTreeMap<ViewNumber, View>,
+    /// Those who were rightly told that they are no members. The word may reach one that was let in again meanwhile.
+    sent_away: BTreeSet<MemberId>,
     committed: BTreeMap<ChangeId, CommittedFact>,
     committed_bytes: BTreeSet<(BookPath, Digest)>,
     requests: Requests,
@@ -121,6 +123,7 @@ impl Oracle {
             accepted: BTreeMap::new(),
             follower_epochs: BTreeMap::new(),
             views: BTreeMap::from([(view.number, view.clone())]),
+            sent_away: BTreeSet::new(),
             committed: BTreeMap::new(),
             committed_bytes: BTreeSet::new(),
             requests: Requests::default(),
@@ -159,12 +162,20 @@ impl Oracle {
         view.member(member).map(|member| member.role)
     }
 
+    /// A replicator is told that it is no longer a member, at this moment.
+    pub(crate) fn told_that_it_is_no_member(&mut self, member: &MemberId) {
+        if self.role(member).is_none() {
+            self.sent_away.insert(member.clone());
+        }
+    }
+
     /// A replicator believes that it is no longer a member.
     ///
     /// # Errors
-    /// If it is one.
-    pub(crate) fn is_no_member(&self, member: &MemberId) -> Held {
-        ensure(self.role(member).is_none(), Rule::ViewDurable, || format!("{member} is told to stop, and is a member"))
+    /// If it was one when it was told.
+    pub(crate) fn is_no_member(&mut self, member: &MemberId) -> Held {
+        let rightly = self.sent_away.remove(member);
+        ensure(rightly, Rule::ViewDurable, || format!("{member} is told to stop, and is a member"))
     }
 
     /// Whether this replicator has no memory: it has lost it and not caught up since, or never had one.

@@ -216,6 +216,7 @@ impl Coordinator {
         let answers: HashMap<_, _> =
             decision.changes.iter().map(|change| (change.id.clone(), change.answer(&decision))).collect();
         let committed = committed_round(&round, &decision);
+        self.state.expire_answers(self.now.monotonic_ms, self.settings.answer_retention_ms);
         self.state
             .apply(CoordinatorRecord::Decided(decision), sequence, self.now.monotonic_ms)
             .expect("the round was formed on this very state, which no other record can have changed");

@@ -129,3 +129,16 @@ fn answers_are_kept_for_the_retention_time_and_no_longer() {
     cluster.after_ms(1);
     assert_eq!(prepares(&cluster.submit(2, vec![change])).len(), 1);
 }
+
+/// Where rounds never pause no timer is ever due; what the answers hold of the log and of memory is to be given up all the same.
+#[test]
+fn answers_are_forgotten_while_one_round_follows_the_other() {
+    let settings = CoordinatorSettings { answer_retention_ms: 1_000, ..all_needed() };
+    let mut cluster = Cluster::level_with(1, settings);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let first = cluster.core.last_durable();
+    assert_eq!(cluster.core.oldest_record_needed(), Some(first));
+    cluster.now.monotonic_ms += 1_001;
+    cluster.commit(vec![put("b", 2, "Persuasion")]);
+    assert_eq!(cluster.core.oldest_record_needed(), Some(cluster.core.last_durable()));
+}

@@ -13,6 +13,7 @@ mod values;
 mod acked_never_lost;
 mod agreement;
 mod app_servers;
+mod ballots;
 mod catch_up;
 mod cooperative_termination;
 mod durable_decision;

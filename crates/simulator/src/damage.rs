@@ -48,10 +48,11 @@ impl Damage {
     }
 
     /// It is over only when a restore has compared every copy since the last damage, and left nothing as it was.
-    pub(crate) fn note_report(&mut self, report: &RestorationReport) {
+    pub(crate) fn note_report(&mut self, report: &RestorationReport, holders: usize) {
         let Some(restore) = self.restore.take_if(|restore| restore.id == report.id) else { return };
         let summary = &report.summary;
-        let all = report.not_compared.is_empty() && summary.left == 0 && summary.undecided == 0;
+        let are_compared = report.not_compared.is_empty() && summary.holders >= holders as u64;
+        let all = are_compared && summary.left == 0 && summary.undecided == 0;
         self.outstanding &= restore.dry_run || !restore.complete || !all;
     }
 

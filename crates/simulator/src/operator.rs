@@ -91,7 +91,9 @@ impl World {
         ensure(report.summary.lost == 0, Rule::AckedNeverLost, || {
             format!("a restore finds files lost, though every one of them is intact somewhere: {report:?}")
         })?;
-        self.damage.note_report(report);
+        // An app-server that is away is not even known to the coordinator, and keeps its damage.
+        let members = self.replicators.iter().filter(|node| self.oracle.role(&node.name).is_some()).count();
+        self.damage.note_report(report, members + self.app_servers.len());
         Ok(())
     }
 

@@ -32,7 +32,10 @@ impl Oracle {
             PeerKnowledge::InDoubt | PeerKnowledge::CannotTell { .. } => return Ok(()),
         };
         let (round, who) = (answer.round, self.names[index].clone());
-        ensure(self.disks[index].state.outcomes.of(round) == Some(known), Rule::DurableVote, || {
+        let outcomes = &self.disks[index].state.outcomes;
+        // The disk may be a record ahead of who speaks, and that record may be the one with which the oldest end is forgotten.
+        let is_forgotten = outcomes.oldest().is_some_and(|oldest| round < oldest);
+        ensure(is_forgotten || outcomes.of(round) == Some(known), Rule::DurableVote, || {
             format!("{who} tells a peer that round {round} is {known:?}, which its disk does not hold")
         })?;
         self.hold(round, outcome, who.as_str())

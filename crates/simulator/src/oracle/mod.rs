@@ -162,9 +162,10 @@ impl Oracle {
         view.member(member).map(|member| member.role)
     }
 
-    /// A replicator is told that it is no longer a member, at this moment.
+    /// A replicator is told that it is no longer a member, at this moment. A coordinator that hung may have sent away somebody
+    /// whom its successor, which knows nothing of that, still counts: whoever still hears it believes it.
     pub(crate) fn told_that_it_is_no_member(&mut self, member: &MemberId) {
-        if self.role(member).is_none() {
+        if self.predecessor || self.role(member).is_none() {
             self.sent_away.insert(member.clone());
         }
     }

@@ -43,6 +43,12 @@ impl RecentOutcomes {
         self.0.get(&round).copied()
     }
 
+    /// The oldest round whose end is remembered; older ones may be forgotten.
+    #[must_use]
+    pub fn oldest(&self) -> Option<RoundId> {
+        self.0.keys().next().copied()
+    }
+
     /// Notes an end. What is known already stays: a record that is read twice changes nothing.
     pub(super) fn note(&mut self, round: RoundId, ended: Ended) {
         self.0.entry(round).or_insert(ended);

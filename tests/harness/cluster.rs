@@ -1,8 +1,9 @@
 //! Real processes: one coordinator, some replicators, one app-server or more.
 
 use crate::process::{Process, command};
-use crate::{Client, eventually};
+use crate::{Client, Link, eventually};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -64,11 +65,14 @@ pub struct Options {
     pub token: Option<String>,
     /// Name of the folder that holds all data.
     pub folder: String,
+    /// Those that dial the coordinator over a [`Link`] of their own.
+    pub linked: Vec<Service>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicators: 3, app_servers: 1, environment: Vec::new(), token: None, folder: "cluster".to_owned() }
+        let (environment, linked) = (Vec::new(), Vec::new());
+        Self { replicators: 3, app_servers: 1, environment, token: None, folder: "cluster".to_owned(), linked }
     }
 }
 
@@ -82,6 +86,7 @@ pub struct Cluster {
     /// The numbers of the replicators that are members, or are to be.
     replicators: Vec<usize>,
     ports: Vec<u16>,
+    links: BTreeMap<Service, Link>,
 }
 
 impl Cluster {
@@ -95,7 +100,12 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         let ports = free_ports(1 + options.replicators + SPARE_REPLICATORS + options.app_servers);
         let replicators = (1..=options.replicators).collect();
-        let mut cluster = Self { running: Vec::new(), directory, options, replicators, ports };
+        let (running, links) = (Vec::new(), BTreeMap::new());
+        let mut cluster = Self { running, directory, options, replicators, ports, links };
+        for service in cluster.options.linked.clone() {
+            let link = Link::to(cluster.address(Service::Coordinator)).await;
+            cluster.links.insert(service, link);
+        }
         std::fs::create_dir(cluster.folder()).unwrap();
         if let Some(token) = &cluster.options.token {
             write_token_file(&cluster.token_file(), token, 0o600);
@@ -172,7 +182,8 @@ impl Cluster {
     /// The command that starts a service of this cluster, with a data directory and an address that may be other than its own.
     #[must_use]
     pub fn command(&self, service: Service, data: &Path, listen: &str) -> Command {
-        let coordinator = format!("ws://{}", self.address(Service::Coordinator));
+        let link = self.links.get(&service).map(|link| link.address().to_string());
+        let coordinator = format!("ws://{}", link.unwrap_or_else(|| self.address(Service::Coordinator)));
         let mut command = command(service.binary());
         command.arg("--data").arg(data).arg("--listen").arg(listen);
         command.args(["--lab", "--exit-with-parent"]);
@@ -239,6 +250,12 @@ impl Cluster {
     fn take(&mut self, service: Service) -> Process {
         let index = self.running.iter().position(|(running, _)| *running == service).expect("the service runs");
         self.running.remove(index).1
+    }
+
+    /// The link over which a service dials the coordinator.
+    #[must_use]
+    pub fn link(&self, service: Service) -> &Link {
+        &self.links[&service]
     }
 
     /// Waits until writes are accepted and every process that runs is level.

@@ -10,6 +10,7 @@ mod cluster;
 mod copies;
 mod damage;
 mod ledger;
+mod link;
 mod process;
 mod writers;
 
@@ -18,6 +19,7 @@ pub use cluster::{Cluster, Options, Service, write_token_file};
 pub use copies::{Copies, book_files, digest_of};
 pub use damage::{copy_folder, flip_byte_in_the_middle, newest_segment, tear_last_record};
 pub use ledger::{Ledger, Outcome};
+pub use link::{Link, LinkState, Way};
 pub use process::{Process, command};
 pub use writers::Writers;
 

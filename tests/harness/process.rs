@@ -33,10 +33,19 @@ impl Process {
         self.child.id()
     }
 
+    /// Stops it where it is, with SIGSTOP, until [`Process::resume`].
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
     /// Lets it go on after it was stopped, or has stopped itself.
     pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
-        kill_process(id, Signal::CONT).unwrap();
+        kill_process(id, signal).unwrap();
     }
 
     /// Whether it has ended by itself.

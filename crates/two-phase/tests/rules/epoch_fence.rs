@@ -36,7 +36,7 @@ fn everything_for_a_replicator(replica: &Replica) -> Vec<ToReplicator> {
 }
 
 #[test]
-fn replicator_refuses_an_old_coordinator_and_a_rival_whatever_they_say() {
+pub(crate) fn replicator_refuses_an_old_coordinator_and_a_rival_whatever_they_say() {
     let (epoch, accepted) = (Epoch(5), coordinator(5));
     let mut replica = Replica::level();
     replica.in_doubt(1, vec![put("a", 1, "Emma")]);

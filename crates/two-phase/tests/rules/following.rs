@@ -52,7 +52,7 @@ fn followed_rounds_are_there_again_after_a_crash() {
 }
 
 #[test]
-fn round_that_does_not_come_next_is_not_taken() {
+pub(crate) fn round_that_does_not_come_next_is_not_taken() {
     let mut replica = Replica::level();
     let followed = next(&mut Manifest::default(), &put("a", 1, "Emma"), 2);
     let effects = replica.hear(ToReplicator::Committed(followed));

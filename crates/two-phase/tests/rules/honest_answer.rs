@@ -81,7 +81,7 @@ fn coordinator_that_is_not_sure_of_its_log_does_not_say_that_a_change_is_not_kno
 }
 
 #[test]
-fn change_is_not_refused_for_waiting_before_the_epoch_is_open() {
+pub(crate) fn change_is_not_refused_for_waiting_before_the_epoch_is_open() {
     let mut cluster = Cluster::level(3);
     cluster.restart();
     cluster.durable();

@@ -131,7 +131,7 @@ fn wrong_bytes_and_missing_bytes_are_not_stored() {
 }
 
 #[test]
-fn entries_that_do_not_lead_to_the_target_are_not_believed() {
+pub(crate) fn entries_that_do_not_lead_to_the_target_are_not_believed() {
     let mut replica = Replica::level();
     let target = manifest(&[put("a", 1, "Emma")]);
     let other = manifest(&[put("a", 1, "Enma")]);

@@ -27,6 +27,8 @@ mod in_sync;
 mod learner;
 mod membership;
 mod min_in_sync;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod no_amnesia;
 mod no_phantom;
 mod no_stale_coordinator;

@@ -165,7 +165,7 @@ fn coordinator_that_needs_recovery_presumes_no_abort() {
 }
 
 #[test]
-fn presumed_abort_waits_until_a_majority_has_accepted_the_epoch() {
+pub(crate) fn presumed_abort_waits_until_a_majority_has_accepted_the_epoch() {
     let mut cluster = Cluster::level(3);
     let prepare = prepares(&cluster.submit(1, vec![put("a", 1, "Emma")])).remove(0);
     cluster.restart();

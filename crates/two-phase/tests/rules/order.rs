@@ -85,7 +85,7 @@ fn app_server_applies_rounds_in_order_each_once() {
 }
 
 #[test]
-fn app_server_that_misses_a_version_compares_itself_anew() {
+pub(crate) fn app_server_that_misses_a_version_compares_itself_anew() {
     let mut follower = follower();
     let (_, manifest) = committed(1, 1, "Emma", &Manifest::default());
     let (second, _) = committed(2, 2, "Persuasion", &manifest);

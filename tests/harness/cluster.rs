@@ -1,7 +1,8 @@
 //! Real processes: one coordinator, some replicators, one app-server or more.
 
 use crate::process::{Process, command};
-use crate::{Client, Link, eventually};
+use crate::small_disk::on_a_disk_of;
+use crate::{Client, Link, SmallDisk, eventually};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -67,12 +68,21 @@ pub struct Options {
     pub folder: String,
     /// Those that dial the coordinator over a [`Link`] of their own.
     pub linked: Vec<Service>,
+    /// Those that keep their data on a disk of their own of so many bytes; it is gone when they end.
+    pub small_disks: Vec<(Service, u64)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (environment, linked) = (Vec::new(), Vec::new());
-        Self { replicators: 3, app_servers: 1, environment, token: None, folder: "cluster".to_owned(), linked }
+        Self {
+            replicators: 3,
+            app_servers: 1,
+            environment: Vec::new(),
+            token: None,
+            folder: "cluster".to_owned(),
+            linked: Vec::new(),
+            small_disks: Vec::new(),
+        }
     }
 }
 
@@ -131,10 +141,26 @@ impl Cluster {
         self.directory.path().join(&self.options.folder)
     }
 
-    /// Where the service keeps its data.
+    /// Where the service keeps its data, as a test reaches it.
     #[must_use]
     pub fn data(&self, service: Service) -> PathBuf {
+        let own = self.own_data(service);
+        if self.disk_bytes(service).is_some() { SmallDisk::of(self.process(service), &own).path } else { own }
+    }
+
+    /// The disk of a service that has a small one, and runs.
+    #[must_use]
+    pub fn small_disk(&self, service: Service) -> SmallDisk {
+        SmallDisk::of(self.process(service), &self.own_data(service))
+    }
+
+    /// Where the service itself finds its data.
+    fn own_data(&self, service: Service) -> PathBuf {
         self.folder().join(service.name())
+    }
+
+    fn disk_bytes(&self, service: Service) -> Option<u64> {
+        self.options.small_disks.iter().find(|(small, _)| *small == service).map(|(_, bytes)| *bytes)
     }
 
     /// A client of the app-server.
@@ -173,7 +199,10 @@ impl Cluster {
 
     fn start_with(&mut self, service: Service, variable: Option<(&str, &str)>) {
         assert!(!self.running.iter().any(|(running, _)| *running == service), "{service:?} runs already");
-        let mut command = self.command(service, &self.data(service), &self.address(service));
+        let mut command = self.command(service, &self.own_data(service), &self.address(service));
+        if let Some(bytes) = self.disk_bytes(service) {
+            command = on_a_disk_of(bytes, &self.own_data(service), &command);
+        }
         command.envs(variable);
         let process = Process::start(command, &self.log_path(service));
         self.running.push((service, process));

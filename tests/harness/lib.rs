@@ -12,6 +12,7 @@ mod damage;
 mod ledger;
 mod link;
 mod process;
+mod small_disk;
 mod writers;
 
 pub use client::{Answer, Client, book};
@@ -21,6 +22,7 @@ pub use damage::{copy_folder, flip_byte_in_the_middle, newest_segment, tear_last
 pub use ledger::{Ledger, Outcome};
 pub use link::{Link, LinkState, Way};
 pub use process::{Process, command};
+pub use small_disk::{SmallDisk, why_no_small_disks};
 pub use writers::Writers;
 
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use serde::Serialize;
 use service::websocket::{Outbox, Utf8Bytes};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
-use storage::log::{Log, LogError};
+use storage::log::{Log, LogError, NextSegment};
 use two_phase::LogSequence;
 use two_phase::coordinator::{Coordinator, CoordinatorEffect, CoordinatorRecord, CoordinatorState, SessionId};
 
@@ -54,6 +54,11 @@ impl Effects {
         for outbox in self.outboxes.values() {
             outbox.close(reason);
         }
+    }
+
+    /// Whether the log can go on in another segment.
+    pub(crate) fn next_segment(&self) -> NextSegment {
+        self.log.next_segment()
     }
 
     pub(crate) fn trim(&mut self, below: LogSequence) {

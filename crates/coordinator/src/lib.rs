@@ -16,6 +16,7 @@ mod links;
 mod recovery;
 mod recovery_service;
 mod report_files;
+mod room;
 mod round_history;
 mod runtime;
 mod settings;

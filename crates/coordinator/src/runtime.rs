@@ -8,6 +8,7 @@ use crate::effects::Effects;
 use crate::event::Event;
 use crate::recovery::{Recovered, recover};
 use crate::report_files::ReportFiles;
+use crate::room::Room;
 use crate::round_history::RoundHistory;
 use crate::settings::Settings;
 use crate::{CoordinatorError, recovery::RecoveryError};
@@ -45,6 +46,7 @@ pub(crate) struct Runtime {
     /// Where the plans are kept that an operator has said yes to.
     recoveries: PathBuf,
     rebuild: Option<(Box<CoordinatorState>, Box<RecoveryPlan>)>,
+    room: Room,
 }
 
 /// Why the thread has ended.
@@ -103,6 +105,7 @@ impl Runtime {
             log_is_damaged,
             recoveries,
             rebuild: None,
+            room: Room::new(settings.disk_reserve_bytes),
         };
         runtime.do_effects()?;
         Ok(runtime)
@@ -122,6 +125,9 @@ impl Runtime {
             }
             if self.core.next_timer_ms().is_some_and(|due_ms| due_ms <= self.clock.now().monotonic_ms) {
                 self.core.handle_timer(self.clock.now());
+            }
+            if let Some(lack) = self.room.look(&self.directory, &self.effects) {
+                self.core.handle_room(lack, self.clock.now());
             }
             self.do_effects()?;
             if let Some((state, plan)) = self.rebuild.take() {

@@ -69,6 +69,8 @@ pub struct Settings {
     pub queue_changes_max: usize,
     /// Most bytes of content that wait.
     pub queue_bytes_max: u64,
+    /// So much of the disk is never used for new rounds: the last bytes are for the log and for people to log in.
+    pub disk_reserve_bytes: u64,
     /// Size of a log segment in bytes.
     pub log_segment_bytes: u64,
     /// A checkpoint is saved when the log has grown by so many bytes, so that a start reads little.
@@ -113,6 +115,7 @@ impl Default for Settings {
             round_bytes_max: core.round_bytes_max,
             queue_changes_max: core.queue_changes_max,
             queue_bytes_max: core.queue_bytes_max,
+            disk_reserve_bytes: 256 << 20,
             log_segment_bytes: 16 << 20,
             checkpoint_log_bytes: 32 << 20,
             checkpoint_idle_ms: 5_000,

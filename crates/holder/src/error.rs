@@ -31,3 +31,15 @@ pub enum HolderError {
         bytes: u64,
     },
 }
+
+impl HolderError {
+    /// Whether the disk, or this user's share of it, is full: trying again later can help.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Files(error) => error.is_disk_full(),
+            Self::Quarantine(error) => error.is_disk_full(),
+            Self::Writer(_) | Self::WrongContent { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+}

@@ -12,7 +12,7 @@ use service::websocket::Outbox;
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage::file_writer::FileWrite;
-use storage::log::{Log, LogError};
+use storage::log::{Log, LogError, NextSegment};
 use two_phase::replicator::{FileChange, PeerRequest, Replicator, ReplicatorEffect, ReplicatorRecord};
 use two_phase::{LogSequence, SyncWhen};
 
@@ -84,6 +84,11 @@ impl Effects {
 
     pub(crate) fn has_unsynced(&self) -> bool {
         self.unsynced
+    }
+
+    /// Whether the log can go on in another segment.
+    pub(crate) fn next_segment(&self) -> NextSegment {
+        self.log.next_segment()
     }
 
     pub(crate) fn trim(&mut self, through: LogSequence) {

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Stored { catch_up: CatchUpId },
     /// The backlog of files has room again.
     BacklogFell,
+    /// Files of a catch-up cannot be written as long as the disk is full.
+    NoRoom { reason: String },
     /// Files cannot be written: nothing that follows could be believed.
     FilesFailed { reason: String },
     /// A checkpoint is durable: the log may be trimmed up to this record.

@@ -64,6 +64,7 @@ fn run(holder: &Holder, log: &LogReader, job: Job) -> Event {
         Job::Store { claim, catch_up, files, expected } => {
             match holder.store_fetched(&claim, &files, &|path| expected.get(path).copied()) {
                 Ok(()) => Event::Stored { catch_up },
+                Err(error) if error.is_disk_full() => Event::NoRoom { reason: error.to_string() },
                 Err(error) => Event::FilesFailed { reason: error.to_string() },
             }
         }

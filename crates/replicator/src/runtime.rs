@@ -19,12 +19,12 @@ use holder::{Holder, HolderSettings};
 use protocol::{FromCoordinator, Standing, ToReplicator};
 use service::health::Readiness;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use storage::book_files::{BookFilesError, ScanEntry};
 use storage::file_writer::FileWriterEvent;
+use storage::log::NextSegment;
 use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
 use two_phase::Now;
 use two_phase::replicator::{Capacity, Replicator, ReplicatorEffect};
@@ -185,6 +185,7 @@ impl Runtime {
             Event::Missing { catch_up, missing } => self.core.handle_missing(catch_up, missing),
             Event::Stored { catch_up } => self.core.handle_stored(catch_up),
             Event::BacklogFell => {}
+            Event::NoRoom { reason } => self.core.handle_no_room(reason),
             Event::FilesFailed { reason } => return Err(ReplicatorError::Disk(reason)),
             Event::CheckpointSaved { sequence } => {
                 self.checkpoints.saved();
@@ -326,8 +327,13 @@ impl Runtime {
     fn measure(&mut self) {
         if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
             self.measured = Some(Instant::now());
-            self.disk_free_bytes =
-                free_bytes(&self.directory.path().to_owned()).saturating_sub(self.settings.disk_reserve_bytes);
+            self.disk_free_bytes = match self.effects.next_segment() {
+                // What is left of this one is for the records that settle what was promised.
+                NextSegment::Failed(_) => 0,
+                NextSegment::Ready | NextSegment::Preparing => {
+                    self.directory.free_bytes().saturating_sub(self.settings.disk_reserve_bytes)
+                }
+            };
             metrics::gauge!("concordance_version").set(self.core.state().version.0 as f64);
             metrics::gauge!("concordance_in_doubt").set(if self.core.state().prepared.is_some() { 1.0 } else { 0.0 });
             metrics::gauge!("concordance_in_doubt_seconds").set(self.status.in_doubt_seconds(self.now()));
@@ -380,11 +386,6 @@ fn on_writer_event(events: Sender<Event>) -> Box<dyn Fn(FileWriterEvent) + Send>
             }
         };
     })
-}
-
-/// Free bytes on the file system of a path, for processes that are not root.
-fn free_bytes(path: &PathBuf) -> u64 {
-    rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn disk(error: storage::log::LogError) -> ReplicatorError {

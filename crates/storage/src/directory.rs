@@ -109,6 +109,12 @@ impl DataDirectory {
         Ok(DataDirectory { inner: Arc::new(inner) })
     }
 
+    /// Free bytes on its file system, for processes that are not root; 0 if the system does not say.
+    #[must_use]
+    pub fn free_bytes(&self) -> u64 {
+        rustix::fs::statvfs(self.path()).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
+    }
+
     /// Where it is, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.inner.path

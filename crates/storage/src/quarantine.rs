@@ -42,6 +42,15 @@ pub enum QuarantineError {
     },
 }
 
+impl QuarantineError {
+    /// Whether the disk, or this user's share of it, is full: trying again later can help.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 /// The folder `quarantine/` of a data directory. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Quarantine {

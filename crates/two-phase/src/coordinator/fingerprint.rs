@@ -21,6 +21,7 @@ impl Hash for Coordinator {
             survey,
             app_servers,
             waiting,
+            no_room,
             round,
             last_round,
             next_number,
@@ -35,7 +36,7 @@ impl Hash for Coordinator {
         } = self;
         debug_assert!(effects.is_empty(), "effects are taken before anything else happens");
         (identity, epoch, logged, newest_view, mandate, log_is_damaged, parties, members, membership).hash(state);
-        (survey, app_servers, waiting, round, last_round, next_number, awaiting, catch_ups, reads).hash(state);
+        (survey, app_servers, waiting, no_room, round, last_round, next_number, awaiting, catch_ups, reads).hash(state);
         (restoration, next_restoration_request, last_scrub_restore_ms, now).hash(state);
     }
 }

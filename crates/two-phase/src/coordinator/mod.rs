@@ -142,6 +142,8 @@ pub struct Coordinator {
     survey: Survey,
     app_servers: AppServers,
     waiting: Waiting,
+    /// Why there is no room for the log; none if there is.
+    no_room: Option<String>,
     round: Option<Round>,
     last_round: Option<Parent>,
     next_number: RoundNumber,
@@ -214,6 +216,7 @@ impl Coordinator {
             survey: Survey::default(),
             app_servers: AppServers::default(),
             waiting: Waiting::default(),
+            no_room: None,
             round: None,
             last_round,
             next_number: RoundNumber(1),
@@ -356,6 +359,14 @@ impl Coordinator {
                 Then::Nothing => {}
             }
         }
+    }
+
+    /// The driver has measured its disk. `lack` says, as a clause, why the log may not be able to take what a round needs: none is
+    /// begun then. The records of the round in flight, and of its end, were reckoned with.
+    pub fn handle_room(&mut self, lack: Option<String>, now: Now) {
+        self.now = now;
+        self.no_room = lack;
+        self.start_round();
     }
 
     /// Time has passed.

@@ -39,6 +39,9 @@ impl Coordinator {
             }
             Mandate::Open => {}
         }
+        if let Some(lack) = &self.no_room {
+            return Some(format!("the coordinator's disk is full: {lack}; make room there"));
+        }
         let obstacles: Vec<_> = self.needed().filter_map(|member| self.obstacle(member)).collect();
         if obstacles.is_empty() {
             return None;
@@ -71,13 +74,20 @@ impl Coordinator {
 
     /// Whether a round can be run now: what [`Coordinator::why_no_round`] says, without the words.
     fn can_run_round(&self) -> bool {
-        self.mandate == Mandate::Open && self.needed().all(|member| self.obstacle(member).is_none())
+        self.mandate == Mandate::Open
+            && self.no_room.is_none()
+            && self.needed().all(|member| self.obstacle(member).is_none())
     }
 
     /// Starts the next round, if there is something for it and it can be run. Everything that waits goes into it. Before that, and
     /// only here, the in-sync set is looked after.
     pub(super) fn start_round(&mut self) {
-        while self.round.is_none() && !self.settle_in_sync_set() && !self.waiting.is_empty() && self.can_run_round() {
+        while self.round.is_none()
+            && self.no_room.is_none()
+            && !self.settle_in_sync_set()
+            && !self.waiting.is_empty()
+            && self.can_run_round()
+        {
             let Formed { members, refused, done } =
                 self.waiting.form(&self.state.manifest, &self.state.answers, &self.settings);
             for (queued, refusal) in refused {

@@ -30,6 +30,10 @@ impl Replicator {
             let in_doubt = prepared.round;
             return self.disconnect(format!("round {} was committed while {in_doubt} is in doubt here", round.round));
         }
+        let size_bytes = round.changes.iter().map(|change| change.action.size()).sum();
+        if let Some(lack) = self.capacity.lack_of_disk(size_bytes) {
+            return self.disconnect(lack);
+        }
         let follows = round.version == state.version.next() || Mutant::FollowsWithGaps.is_on();
         if !follows || state.standing != Standing::Trusted {
             let reason =

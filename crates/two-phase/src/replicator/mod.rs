@@ -274,6 +274,12 @@ impl Replicator {
         self.capacity = capacity;
     }
 
+    /// What is fetched cannot be stored, as the disk is full: the catch-up is given up with its connection, and begun anew with the
+    /// next one.
+    pub fn handle_no_room(&mut self, reason: String) {
+        self.disconnect(reason);
+    }
+
     /// All records up to `through` are durable.
     pub fn handle_durable(&mut self, through: LogSequence) {
         for then in self.awaiting.durable(through) {

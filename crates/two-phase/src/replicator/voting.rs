@@ -14,6 +14,16 @@ pub struct Capacity {
     pub credit_bytes: u64,
 }
 
+impl Capacity {
+    /// Why so many bytes of content cannot be taken, as a clause; none if they can. They go to the log and to the files, and even
+    /// a round without any has a record.
+    pub(super) fn lack_of_disk(self, size_bytes: u64) -> Option<String> {
+        let free_bytes = self.disk_free_bytes;
+        let is_full = free_bytes == 0 || free_bytes < 3 * size_bytes;
+        is_full.then(|| format!("its disk is full: {free_bytes} bytes are free; make room"))
+    }
+}
+
 /// Judges a prepare against the state that it builds on. `Ok` is the vote to commit, if it can be made durable.
 pub(super) fn judge(state: &ReplicatorState, prepare: &Prepare, capacity: Capacity) -> Result<(), AbortCause> {
     stands_on_this_state(state, prepare)?;
@@ -60,11 +70,10 @@ fn stands_on_this_state(state: &ReplicatorState, prepare: &Prepare) -> Result<()
     Ok(())
 }
 
-/// The bytes go to the log and to the files; both must fit.
 fn has_room(prepare: &Prepare, capacity: Capacity) -> Result<(), AbortCause> {
-    let size_bytes: u64 = prepare.changes.iter().map(|change| change.action.size()).sum();
-    if capacity.disk_free_bytes < 3 * size_bytes {
-        return Err(mine(format!("its disk is full: {} bytes are free", capacity.disk_free_bytes)));
+    let size_bytes = prepare.changes.iter().map(|change| change.action.size()).sum();
+    if let Some(lack) = capacity.lack_of_disk(size_bytes) {
+        return Err(mine(lack));
     }
     if capacity.credit_bytes == 0 {
         return Err(mine("too many committed files still wait to be written here".to_owned()));

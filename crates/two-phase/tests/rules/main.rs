@@ -22,6 +22,7 @@ mod epoch_fence;
 mod following;
 mod found_by_seeds;
 mod frozen_participants;
+mod full_disks;
 mod honest_answer;
 mod in_sync;
 mod learner;

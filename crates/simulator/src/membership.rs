@@ -62,15 +62,21 @@ impl World {
         }
     }
 
-    /// A replicator was told that it is no longer a member: it stops, and its disk is given to somebody else.
-    pub(crate) fn send_away(&mut self, index: usize) -> Held {
+    /// A replicator stops, and its data are gone.
+    pub(crate) fn give_an_empty_disk(&mut self, index: usize) -> Held {
         self.crash(Node::Replicator(index))?;
         let replicator = &mut self.replicators[index];
-        replicator.removed = true;
         replicator.log = Default::default();
         replicator.incarnation = None;
         replicator.files = Default::default();
         self.oracle.replicator_lost_memory(index, ReplicatorState::empty());
+        Ok(())
+    }
+
+    /// A replicator was told that it is no longer a member: it stops, and its disk is given to somebody else.
+    pub(crate) fn send_away(&mut self, index: usize) -> Held {
+        self.give_an_empty_disk(index)?;
+        self.replicators[index].removed = true;
         self.note(&[69, index as u64], || format!("replicator-{} is no longer a member", index + 1));
         self.figures.count("member sent away");
         Ok(())

@@ -5,14 +5,16 @@ use crate::agenda::Node;
 use crate::coordinator_driver::Doubt;
 use crate::violation::{Held, Rule, ensure};
 use crate::world::World;
-use protocol::{FromAppServer, RecoveryOrder, RecoveryPlan, RestorationId, RestorationReport};
+use protocol::{FromAppServer, RecoveryOrder, RecoveryPlan, RestorationId, RestorationReport, Version};
 use two_phase::coordinator::{CoordinatorState, Mandate};
+use two_phase::replicator::{Replicator, ReplicatorState};
 use two_phase::write_checkpoint;
 
 impl World {
     /// What the operator does now, if there is anything to be done.
     pub(crate) fn operate(&mut self) -> Held {
         self.start_who_was_let_in();
+        self.put_right_who_belongs_elsewhere()?;
         let mandate = self.coordinator.core.as_ref().map(|core| core.mandate().clone());
         let needs_recovery = matches!(mandate, Some(Mandate::NeedsRecovery { .. }));
         let is_opening = mandate == Some(Mandate::Opening) && self.coordinator.newest.is_none();
@@ -29,6 +31,22 @@ impl World {
         Ok(())
     }
 
+    /// A replicator that had lost its memory when a coordinator had lost its log may belong to the cluster that the two began. Where
+    /// that cluster was given up, its data are moved away, as the coordinator's refusal says.
+    fn put_right_who_belongs_elsewhere(&mut self) -> Held {
+        let coordinator = self.coordinator.core.as_ref().filter(|core| *core.mandate() == Mandate::Open);
+        let Some(cluster) = coordinator.map(|core| core.state().cluster) else { return Ok(()) };
+        for index in 0..self.replicators.len() {
+            let state = self.replicators[index].core.as_ref().map(Replicator::state);
+            let is_elsewhere = |state: &ReplicatorState| state.cluster.is_some_and(|other| other != cluster);
+            if state.is_some_and(|state| is_elsewhere(state) && state.version == Version::ZERO) {
+                self.figures.count("data of another cluster moved away by the operator");
+                self.give_an_empty_disk(index)?;
+            }
+        }
+        Ok(())
+    }
+
     // Recovery.
 
     /// Looks at the plan, if there is one, and says yes to it once everybody who can tell was heard.
@@ -41,7 +59,11 @@ impl World {
         let plan = core.recovery_plan(false, now);
         self.trace.note(self.agenda.now_us(), &[78], || format!("the operator sees {plan:?}"));
         let is_heard = |member: &protocol::MemberId| plan.witnesses.iter().any(|witness| witness.member == *member);
-        let participants_are_heard = plan.open_round.iter().flat_map(|open| &open.not_heard).all(is_heard);
+        // Those who were sent away never come.
+        let may_come =
+            |member: &protocol::MemberId| plan.view.as_ref().is_some_and(|view| view.member(member).is_some());
+        let mut participants = plan.open_round.iter().flat_map(|open| &open.not_heard);
+        let participants_are_heard = participants.all(|member| is_heard(member) || !may_come(member));
         if plan.reason.is_some() && plan.obstacles.is_empty() && plan.missing.is_empty() && participants_are_heard {
             self.coordinator.recovers |= core.recover(&RecoveryOrder::yes_to(&plan), now).is_ok();
         }

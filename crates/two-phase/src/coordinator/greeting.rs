@@ -100,7 +100,10 @@ impl Coordinator {
         let is_empty = hello.standing == Standing::Lost && hello.version == Version::ZERO;
         let foreign = cluster.is_some_and(|cluster| cluster != self.state.cluster);
         if foreign && !is_empty {
-            return Some(format!("its data belongs to another cluster than this one, {}", self.state.cluster));
+            return Some(format!(
+                "its data belongs to another cluster than this one, {}; give it the address of its own coordinator, or move its data directory away and start it again",
+                self.state.cluster
+            ));
         }
         let other = self.members.link(member).is_some_and(|link| link.hello.incarnation != hello.incarnation);
         other.then(|| format!("another process is connected as {member}; stop one of the two"))

@@ -187,20 +187,25 @@ fn open_round(known: &[&ReplicatorHello], version: Version) -> Option<OpenRound>
     for id in &newest.participants {
         match report(id) {
             Some(hello) if has_prepared(hello) => prepared.push(id.clone()),
-            Some(hello) if hello.standing == Standing::Trusted => not_prepared.push(id.clone()),
+            // Also where its tail is torn: what is left of its log says that the round has ended, and nobody holds what it made.
+            Some(hello) if hello.standing == Standing::Trusted || hello.settled >= round => {
+                not_prepared.push(id.clone());
+            }
             // One with a torn tail may have had it.
             Some(_) | None => not_heard.push(id.clone()),
         }
     }
-    let superseded = known.iter().find(|hello| hello.settled > round);
+    let superseded = known.iter().find(|hello| hello.settled >= round);
     let (commit, reason) = match (not_prepared.first(), superseded) {
         (Some(member), _) => (
             false,
             format!(
-                "{member} takes part in it and has not prepared it: nobody can have been told that it is committed"
+                "{member} takes part in it and does not have it prepared: nobody can have been told that it is committed"
             ),
         ),
-        (None, Some(hello)) => (false, format!("{} knows of a later round on the same version", hello.member)),
+        (None, Some(hello)) => {
+            (false, format!("{} knows of a later round on the same version, or that this one has ended", hello.member))
+        }
         (None, None) => (
             !Mutant::RecoversWithoutOpenRound.is_on(),
             "every participant that was heard has prepared it: it may have been acknowledged".to_owned(),
@@ -246,7 +251,7 @@ fn costs(plan: &RecoveryPlan, heard: &[&ReplicatorHello], needed: usize, own_hol
     if let Some(open) = plan.open_round.as_ref().filter(|open| open.commit) {
         costs.push(format!(
             "round {} is committed although nobody may have been told so: its changes appear even if their clients gave up, or were \
-             told that it was aborted and no replicator heard of that",
+             told that it was aborted and no replicator knows of that",
             open.round
         ));
         if !open.not_heard.is_empty() {

@@ -1,7 +1,7 @@
 //! NoStaleCoordinator: a coordinator on an old copy of its log presumes nothing and starts no round; one on the newest log is
 //! never stopped.
 
-use super::Oracle;
+use super::{Disk, Oracle};
 use crate::violation::{Held, Rule, ensure};
 use protocol::{Outcome, ToReplicator};
 use two_phase::coordinator::{CoordinatorRecord, CoordinatorState};
@@ -38,12 +38,15 @@ impl Oracle {
             && let Some(decision) = state.recovered().last()
         {
             // A participant that has forgotten whether it voted cannot keep a round from being committed that may have been, and nor
-            // can words that no replicator has heard.
+            // can words that no replicator has heard, or none has on its disk.
             let decision = decision.clone();
             self.decided_as_asked(&decision)?;
             self.decided_in_order(&decision)?;
             self.decided_once(&decision, now_us)?;
-            self.outcomes.retain(|round, (_, by)| *round != decision.round || by != "the coordinator's word");
+            let knows = |disk: &Disk| disk.state.outcomes.of(decision.round).is_some();
+            if !self.disks.iter().any(knows) {
+                self.outcomes.remove(&decision.round);
+            }
             self.hold(decision.round, Outcome::Committed, "the operator's order")?;
         }
         self.views.retain(|number, _| *number < state.view.number);

@@ -224,6 +224,28 @@ fn witness_that_connects_anew_during_the_recovery_makes_it_fail_and_it_can_be_or
     assert_eq!(cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now), Ok(()));
 }
 
+/// Rule Agreement: what a log with a torn tail still says is so; a participant whose vote may be torn away can still know the end.
+#[test]
+fn round_that_a_torn_log_knows_to_be_aborted_is_not_committed() {
+    for torn in [Standing::Unconfirmed, Standing::Trusted] {
+        let mut cluster = Cluster::level(3);
+        cluster.commit(vec![put("a", 1, "Emma")]);
+        let prepare = prepares(&cluster.submit(1, vec![put("b", 2, "Persuasion")])).remove(0);
+        let participants = vec![member(1), member(2), member(3)];
+        let in_doubt =
+            |number| ReplicatorHello { participants: participants.clone(), ..cluster.hello_in_doubt(number, &prepare) };
+        let aborted = ReplicatorHello { settled: prepare.round, standing: torn, ..cluster.hello(1) };
+        let hellos = [aborted, in_doubt(2), in_doubt(3)];
+        cluster.restart_unsure("its data directory is a copy");
+        cluster.core.recovery_plan(false, cluster.now);
+        for (number, hello) in (1..=3).zip(hellos) {
+            cluster.connect(number, hello);
+        }
+        let open = cluster.core.recovery_plan(false, cluster.now).open_round.unwrap();
+        assert!(!open.commit, "{open:?}");
+    }
+}
+
 /// Rule Agreement: that a round has ended is not that it was committed.
 #[test]
 fn round_that_one_member_knows_to_be_aborted_is_not_named_as_committed_after_a_recovery() {

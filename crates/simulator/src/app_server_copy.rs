@@ -87,7 +87,7 @@ impl World {
         if let Some(core) = node.core.as_mut() {
             core.handle_answer(answer);
         }
-        written.iter().try_for_each(|(path, digest)| self.oracle.healed(&name, shown, path, *digest))
+        written.iter().try_for_each(|(path, digest)| self.oracle.healed(&name, shown, shown, path, *digest))
     }
 
     pub(crate) fn store_fetched(&mut self, index: usize, catch_up: CatchUpId, files: Vec<FetchedFile>) -> Held {

@@ -105,7 +105,10 @@ impl World {
                 let (name, applied) = (node.name.to_string(), node.applied);
                 let core = node.core.as_mut().expect("it was there a moment ago");
                 core.handle_answer(answer);
-                written.iter().try_for_each(|(path, digest)| self.oracle.healed(&name, applied, path, *digest))?;
+                let held = core.state().version;
+                written
+                    .iter()
+                    .try_for_each(|(path, digest)| self.oracle.healed(&name, held, applied, path, *digest))?;
             }
             FileTask::Scrub => self.scrub(index),
         }

@@ -49,13 +49,16 @@ pub fn plan(trouble: Option<Trouble>, own: &CoordinatorState, reports: &Reports,
 }
 
 /// The log is whole: it says what was committed. Who has lost its memory does not vote until it has caught up, so that the others
-/// are enough to go on.
+/// are enough to go on. Who has only a torn tail is believed what it has: of what it may have forgotten this log knows the end.
 fn plan_without_memories(
     lost: &BTreeSet<MemberId>,
     own: &CoordinatorState,
     reports: &Reports,
     accept_loss: bool,
 ) -> RecoveryPlan {
+    let is_torn = |id: &&MemberId| reports.get(*id).is_some_and(|hello| hello.standing == Standing::Unconfirmed);
+    let (torn, lost): (Vec<_>, BTreeSet<_>) =
+        (lost.iter().filter(is_torn).collect(), lost.iter().filter(|id| !is_torn(id)).collect());
     let mut view = own.view.after(|view| {
         for member in view.members.iter_mut().filter(|member| lost.contains(&member.id)) {
             (member.role, member.state) = (MemberRole::Joining, MemberState::CatchingUp);
@@ -68,11 +71,25 @@ fn plan_without_memories(
         voters.for_each(|member| member.state = MemberState::InSync);
     }
     let (version, root) = (own.version, own.manifest.root());
-    let holds_it = |id: &MemberId| reports.get(id).is_some_and(|hello| (hello.version, hello.root) == (version, root));
+    // Also who has it prepared: it will be told that it is committed.
+    let has = |hello: &ReplicatorHello| {
+        let has_prepared = hello.prepared.is_some_and(|prepared| prepared.round == own.last_decision);
+        (hello.version, hello.root) == (version, root) || has_prepared
+    };
+    let holds_it = |id: &MemberId| reports.get(id).is_some_and(has);
     let is_held = view.voters().any(|member| holds_it(&member.id));
     let missing = view.voters().filter(|member| !reports.contains_key(&member.id)).map(|member| member.id.clone());
-    let names: Vec<_> = lost.iter().map(MemberId::as_str).collect();
-    let mut costs = vec![format!("{} vote no more until they have caught up", names.join(", "))];
+    let names = |ids: &mut dyn Iterator<Item = &&MemberId>| ids.map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    let mut costs = Vec::new();
+    if !lost.is_empty() {
+        costs.push(format!("{} vote no more until they have caught up", names(&mut lost.iter())));
+    }
+    if !torn.is_empty() {
+        costs.push(format!(
+            "{} have a torn record at the end and are believed what stands before it, as nobody else can tell",
+            names(&mut torn.iter())
+        ));
+    }
     let mut obstacles = Vec::new();
     if view.voters().next().is_none() {
         obstacles.push("no voter with a whole memory is left; bring one back with its disk".to_owned());
@@ -90,8 +107,8 @@ fn plan_without_memories(
     }
     RecoveryPlan {
         reason: Some(format!(
-            "{} have lost their memory, and no majority can confirm this coordinator",
-            names.join(", ")
+            "{} have lost their memory, or the end of it, and no majority can confirm this coordinator",
+            names(&mut lost.iter().chain(&torn))
         )),
         own_version: version,
         witnesses: reports.values().map(witness).collect(),
@@ -327,6 +344,11 @@ pub fn rebuild(
     check_root(state.manifest.root(), plan.root)?;
     (state.epoch, state.coordinator) = (plan.epoch.max(state.epoch), None);
     state.view = view.after(|_| {});
+    for witness in &plan.witnesses {
+        if witness.standing == Standing::Unconfirmed && witness.version < plan.version {
+            state.believe(witness.version, witness.root);
+        }
+    }
     // How these ended is not known here, only that they did: the next round names none of them as committed.
     state.retained.forget_through(findings.settled);
     for decision in findings.decisions.into_iter().filter(|decision| decision.version <= plan.version) {

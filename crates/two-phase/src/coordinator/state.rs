@@ -6,6 +6,7 @@ use super::{CoordinatorRecord, Decision};
 use crate::{LogSequence, Manifest};
 use protocol::{ClusterId, CoordinatorId, Epoch, RoundId, SetDigest, Version, View};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The state of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub struct CoordinatorState {
     pub answers: Answers,
     /// Decisions that a recovery found at the members, and the log does not have.
     pub(crate) recovered: Vec<Decision>,
+    /// Roots of versions that the log no longer knows, and an operator has said yes to.
+    pub(crate) believed: BTreeMap<Version, SetDigest>,
 }
 
 /// The state without manifest, decisions and answers, as a checkpoint keeps it.
@@ -55,6 +58,9 @@ pub struct CoordinatorHeader {
     /// Decisions that a recovery found at the members, and the log does not have: their answers are kept here.
     #[serde(default)]
     pub recovered: Vec<Decision>,
+    /// Roots of versions that the log no longer knows, and an operator has said yes to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub believed: BTreeMap<Version, SetDigest>,
 }
 
 /// A record that cannot follow the state: the log is not one that this program wrote.
@@ -97,6 +103,7 @@ impl CoordinatorState {
             retained: RetainedDecisions::default(),
             answers: Answers::default(),
             recovered: Vec::new(),
+            believed: BTreeMap::new(),
         }
     }
 
@@ -118,6 +125,7 @@ impl CoordinatorState {
             retained: header.retained,
             answers,
             recovered: header.recovered,
+            believed: header.believed,
         }
     }
 
@@ -134,6 +142,7 @@ impl CoordinatorState {
             last_decision: self.last_decision,
             retained: self.retained.clone(),
             recovered: self.recovered.clone(),
+            believed: self.believed.clone(),
         }
     }
 
@@ -162,13 +171,21 @@ impl CoordinatorState {
         self.last_decision.max(self.retained.forgotten_through())
     }
 
-    /// The root that a version had, as far as the log still says.
+    /// The root that a version had, as far as the log still says, or an operator.
     #[must_use]
     pub fn root_of(&self, version: Version) -> Option<SetDigest> {
         if version == self.version {
             return Some(self.manifest.root());
         }
-        if version == Version::ZERO { Some(SetDigest::EMPTY) } else { self.answers.root_of(version) }
+        if version == Version::ZERO {
+            return Some(SetDigest::EMPTY);
+        }
+        self.answers.root_of(version).or_else(|| self.believed.get(&version).copied())
+    }
+
+    /// From now on a member with a torn tail counts for this, by an operator's order.
+    pub(crate) fn believe(&mut self, version: Version, root: SetDigest) {
+        self.believed.insert(version, root);
     }
 
     /// Takes in a durable record. Records that a checkpoint already covers are read again for their answers and decisions.

@@ -130,6 +130,40 @@ fn epoch_that_no_majority_can_confirm_is_opened_by_an_order_to_those_who_remembe
     assert_eq!(cluster.core.why_no_round(), None);
 }
 
+/// A power cut may leave all of them with a torn tail, and a log that was trimmed knows no longer what they held before.
+#[test]
+fn torn_tails_that_nobody_can_vouch_for_are_believed_by_an_order() {
+    let mut cluster = Cluster::level_in_sync(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let torn: Vec<_> =
+        (1..=3).map(|number| ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello(number) }).collect();
+    let prepare = prepares(&cluster.submit(1, vec![put("b", 2, "Persuasion")])).remove(0);
+    let in_doubt = ReplicatorHello { standing: Standing::Unconfirmed, ..cluster.hello_in_doubt(2, &prepare) };
+    cluster.all_vote_commit(prepare.round);
+    cluster.durable();
+    let hellos = [torn[0].clone(), in_doubt, torn[2].clone()];
+    let come_back = |cluster: &mut Cluster, state: CoordinatorState| {
+        // What a checkpoint says, and no log beside it.
+        cluster.restart_on(CoordinatorState::from_checkpoint(state.header(), state.manifest.clone(), 0));
+        cluster.durable();
+        for (number, hello) in (1..=3).zip(hellos.clone()) {
+            cluster.connect(number, hello);
+            cluster.accept_epoch(number);
+        }
+    };
+    let state = cluster.core.state().clone();
+    come_back(&mut cluster, state);
+    assert_eq!(*cluster.core.mandate(), Mandate::Opening);
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert!(plan.obstacles.is_empty(), "{:?}", plan.obstacles);
+    assert!(plan.costs.iter().any(|cost| cost.contains("are believed what stands before it")), "{:?}", plan.costs);
+    cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).unwrap();
+    let state = rebuilt(&cluster.take());
+    assert_eq!((state.version, state.view.voters().count()), (Version(2), 3));
+    come_back(&mut cluster, state);
+    assert_eq!(*cluster.core.mandate(), Mandate::Open);
+}
+
 #[test]
 fn set_is_not_smaller_than_the_minimum_after_memories_were_lost() {
     // Of five voters, one is not in sync and three lose their memories: the minimum of the two that are left is two.

@@ -97,6 +97,7 @@ pub struct Cluster {
     replicators: Vec<usize>,
     ports: Vec<u16>,
     links: BTreeMap<Service, Link>,
+    is_evidence: bool,
 }
 
 impl Cluster {
@@ -111,7 +112,7 @@ impl Cluster {
         let ports = free_ports(1 + options.replicators + SPARE_REPLICATORS + options.app_servers);
         let replicators = (1..=options.replicators).collect();
         let (running, links) = (Vec::new(), BTreeMap::new());
-        let mut cluster = Self { running, directory, options, replicators, ports, links };
+        let mut cluster = Self { running, directory, options, replicators, ports, links, is_evidence: false };
         for service in cluster.options.linked.clone() {
             let link = Link::to(cluster.address(Service::Coordinator)).await;
             cluster.links.insert(service, link);
@@ -125,6 +126,11 @@ impl Cluster {
         }
         cluster.wait_until_ready().await;
         cluster
+    }
+
+    /// Its directory is to be kept if something fails, for whoever looks into it.
+    pub fn keep_if_it_fails(&mut self) {
+        self.is_evidence = true;
     }
 
     /// All services, in the order in which they are started.
@@ -376,6 +382,10 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
+            if self.is_evidence {
+                self.directory.disable_cleanup(true);
+                eprintln!("what the services left is kept in {}", self.folder().display());
+            }
         }
     }
 }

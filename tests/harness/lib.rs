@@ -12,6 +12,8 @@ mod damage;
 mod ledger;
 mod link;
 mod process;
+mod readers_and_writers;
+mod register;
 mod small_disk;
 mod writers;
 
@@ -22,6 +24,8 @@ pub use damage::{copy_folder, flip_byte_in_the_middle, newest_segment, tear_last
 pub use ledger::{Ledger, Outcome};
 pub use link::{Link, LinkState, Way};
 pub use process::{Process, command};
+pub use readers_and_writers::{Groups, History};
+pub use register::is_linearizable;
 pub use small_disk::{SmallDisk, why_no_small_disks};
 pub use writers::Writers;
 

@@ -91,8 +91,9 @@ impl Drop for Process {
 #[must_use]
 pub fn command(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
-    let binary = folder.join(name);
-    assert!(binary.exists(), "{} is missing: run `cargo build --workspace` first", binary.display());
+    // A test lies in target/<profile>/deps, a program beside the others.
+    let folders = test.ancestors().skip(1).take(2);
+    let binary = folders.map(|folder| folder.join(name)).find(|binary| binary.exists());
+    let binary = binary.unwrap_or_else(|| panic!("{name} is missing: run `cargo build --workspace` first"));
     Command::new(binary)
 }

@@ -8,21 +8,26 @@ pub(crate) type Value = u32;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// What the book holds.
     Read,
     /// `If-Match` names the digest of `expected`.
     Replace {
+        /// What was read before.
         expected: Value,
+        /// What it is to be.
         new: Value,
     },
+    /// `If-Match` names the digest of `expected`.
     Delete {
+        /// What was read before.
         expected: Value,
     },
 }
 
 /// What it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// The book has this value; or there is none.
     Is(Option<Value>),
     /// Committed.
@@ -35,7 +40,7 @@ pub(crate) enum Answer {
 
 /// A book that exists, or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Register(pub(crate) Option<Value>);
+struct Register(Option<Value>);
 
 impl SequentialSpec for Register {
     type Op = Operation;
@@ -61,14 +66,20 @@ impl SequentialSpec for Register {
 
 /// What happened to a book, in the order in which its clients saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
+    /// This client asks for this.
     Asked(usize, Operation),
+    /// This client is told this.
     Told(usize, Answer),
 }
 
 /// Whether some order of the operations, each between its question and its answer, explains all answers. An operation without an
 /// answer may have happened or not.
-pub(crate) fn is_linearizable(first: Value, events: &[Event]) -> bool {
+///
+/// # Panics
+/// If a client asks for something before it was told about what it asked for before.
+#[must_use]
+pub fn is_linearizable(first: Value, events: &[Event]) -> bool {
     let mut tester = LinearizabilityTester::new(Register(Some(first)));
     for event in events {
         let fed = match event {

@@ -2,15 +2,8 @@
 //!
 //! `CONCORDANCE_TEST_HISTORIES` sets how many rounds of faults there are.
 
-#![allow(clippy::unwrap_used, reason = "this is test code: what fails here is a failed test")]
-
-mod readers_and_writers;
-mod register;
-
-use readers_and_writers::{Groups, History};
-use register::is_linearizable;
 use std::time::Duration;
-use system_tests::{Cluster, Copies, LinkState, Options, Service, Way, eventually};
+use system_tests::{Cluster, Copies, Groups, History, LinkState, Options, Service, Way, eventually, is_linearizable};
 
 /// How many books have clients at one time.
 const GROUPS: usize = 8;

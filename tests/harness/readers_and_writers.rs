@@ -1,11 +1,11 @@
 //! Clients that read, replace and delete the same books at the same time through one app-server, and note what they ask and are told.
 
 use crate::register::{Answer, Event, Operation, Value};
+use crate::{Client, book};
 use serde_json::Value as Json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use system_tests::{Client, book};
 
 /// So many clients have a book for themselves. The cost of the check grows fast with it.
 const CLIENTS_OF_A_BOOK: usize = 3;
@@ -17,20 +17,26 @@ const TURNS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What happened to one book.
-pub(crate) struct History {
-    pub(crate) id: String,
-    pub(crate) events: Vec<Event>,
+#[derive(Debug)]
+pub struct History {
+    /// The book.
+    pub id: String,
+    /// What its clients asked and were told. Its first value is 0.
+    pub events: Vec<Event>,
 }
 
 /// Groups of clients, each with one book after the other.
-pub(crate) struct Groups {
+#[derive(Debug)]
+pub struct Groups {
     stop: Arc<AtomicBool>,
     books: Arc<AtomicU64>,
     tasks: Vec<tokio::task::JoinHandle<Vec<History>>>,
 }
 
 impl Groups {
-    pub(crate) fn start(client: &Client, count: usize) -> Self {
+    /// Starts so many groups of clients.
+    #[must_use]
+    pub fn start(client: &Client, count: usize) -> Self {
         let (stop, books) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let tasks = (0..count).map(|group| {
             let (client, stop, books) = (client.clone(), Arc::clone(&stop), Arc::clone(&books));
@@ -50,11 +56,13 @@ impl Groups {
     }
 
     /// How many books all clients are done with.
-    pub(crate) fn books(&self) -> u64 {
+    #[must_use]
+    pub fn books(&self) -> u64 {
         self.books.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn finish(self) -> Vec<History> {
+    /// Has them end with the books that they have, and returns what happened to all.
+    pub async fn finish(self) -> Vec<History> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
         for task in self.tasks {

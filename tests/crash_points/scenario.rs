@@ -132,7 +132,7 @@ impl Stage {
             }
             Scenario::Refusing | Scenario::Aborting => {
                 self.start_anew(victim, armed);
-                self.cluster.client().wait_until_in_sync(&victim.name()).await;
+                self.wait_until_in_sync_or_dead(victim).await;
                 let others = |turn| if self.scenario == Scenario::Refusing { turn } else { turn + 1 };
                 self.vote_abort_until_dead(service(self.victim, others(turn)), victim).await;
             }
@@ -165,6 +165,17 @@ impl Stage {
         }
         change(self.cluster.data(victim));
         self.cluster.start_armed(victim, Some(armed));
+    }
+
+    /// One that was killed in doubt may hear as soon as it is back that its round is aborted, and die of that.
+    async fn wait_until_in_sync_or_dead(&mut self, victim: Service) {
+        let client = self.cluster.client();
+        eventually("the victim is in sync, or dead", 2 * SOON, async || {
+            let is_dead = self.cluster.has_died(victim);
+            let in_sync = client.member(&victim.name()).await.is_some_and(|member| member["state"] == "in_sync");
+            (is_dead || in_sync).then_some(())
+        })
+        .await;
     }
 
     /// A replicator is told to vote to abort, again and again, until the victim has died of it.

@@ -185,6 +185,11 @@ impl Effects {
         }
     }
 
+    /// Whether the driver answers this, and not the core.
+    pub(crate) fn knows_about(query: &Query) -> bool {
+        !matches!(query, Query::Change { .. } | Query::Cluster)
+    }
+
     /// Answers a question about what is kept here; none if it is the core's to answer.
     pub(crate) fn answer(&self, query: &Query, core: &Coordinator) -> Option<QueryAnswer> {
         match query {

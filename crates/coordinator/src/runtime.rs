@@ -13,14 +13,14 @@ use crate::round_history::RoundHistory;
 use crate::settings::Settings;
 use crate::{CoordinatorError, recovery::RecoveryError};
 use faults::{CrashPoint, crash_point};
-use protocol::{CoordinatorId, FromAppServer, RecoveryPlan, View};
+use protocol::{CoordinatorId, FromAppServer, Query, RecoveryPlan, RequestId, View};
 use service::health::Readiness;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use storage::{DataDirectory, report_folder};
 use two_phase::Now;
-use two_phase::coordinator::{Coordinator, CoordinatorIdentity, CoordinatorState};
+use two_phase::coordinator::{Coordinator, CoordinatorIdentity, CoordinatorState, SessionId};
 
 /// Most events that are taken in before their effects are done.
 const TURN_EVENTS_MAX: usize = 4_096;
@@ -47,6 +47,8 @@ pub(crate) struct Runtime {
     recoveries: PathBuf,
     rebuild: Option<(Box<CoordinatorState>, Box<RecoveryPlan>)>,
     room: Room,
+    /// What app-servers want to know in this turn of what only the driver knows.
+    questions: Vec<(SessionId, RequestId, Query)>,
 }
 
 /// Why the thread has ended.
@@ -106,6 +108,7 @@ impl Runtime {
             recoveries,
             rebuild: None,
             room: Room::new(settings.disk_reserve_bytes),
+            questions: Vec::new(),
         };
         runtime.do_effects()?;
         Ok(runtime)
@@ -130,6 +133,7 @@ impl Runtime {
                 self.core.handle_room(lack, self.clock.now());
             }
             self.do_effects()?;
+            self.answer_questions();
             if let Some((state, plan)) = self.rebuild.take() {
                 self.keep_rebuilt(&state, &plan)?;
                 return Ok(Ended::Rebuilt);
@@ -215,26 +219,31 @@ impl Runtime {
     }
 
     /// What only the driver knows is answered here; all else is the core's.
-    fn feed_app_server(&mut self, session: two_phase::coordinator::SessionId, message: FromAppServer, now: Now) {
-        let wrap = |message| protocol::FromCoordinator {
-            epoch: self.core.epoch(),
-            coordinator: self.core.coordinator(),
-            message,
-        };
-        if let FromAppServer::Ask { request, query } = &message
-            && let Some(answer) = self.effects.answer(query, &self.core)
-        {
-            let told = protocol::ToAppServer::Told { request: *request, answer };
-            self.effects.tell(&[session], &wrap(told));
-            return;
+    fn feed_app_server(&mut self, session: SessionId, message: FromAppServer, now: Now) {
+        match message {
+            FromAppServer::Ask { request, query } if Effects::knows_about(&query) => {
+                self.questions.push((session, request, query));
+            }
+            FromAppServer::Lab { request, action: protocol::LabAction::CrashAt { point } } => {
+                let refused = self.effects.arm(&point);
+                self.tell(session, protocol::ToAppServer::Done { request, refused });
+            }
+            other => self.core.handle_app_server(session, other, now),
         }
-        if let FromAppServer::Lab { request, action: protocol::LabAction::CrashAt { point } } = &message {
-            let refused = self.effects.arm(point);
-            let done = protocol::ToAppServer::Done { request: *request, refused };
-            self.effects.tell(&[session], &wrap(done));
-            return;
+    }
+
+    /// Only when all that was asked for is done: what has ended in this turn is neither under way nor kept before.
+    fn answer_questions(&mut self) {
+        for (session, request, query) in std::mem::take(&mut self.questions) {
+            if let Some(answer) = self.effects.answer(&query, &self.core) {
+                self.tell(session, protocol::ToAppServer::Told { request, answer });
+            }
         }
-        self.core.handle_app_server(session, message, now);
+    }
+
+    fn tell(&self, session: SessionId, message: protocol::ToAppServer) {
+        let (epoch, coordinator) = (self.core.epoch(), self.core.coordinator());
+        self.effects.tell(&[session], &protocol::FromCoordinator { epoch, coordinator, message });
     }
 
     fn do_effects(&mut self) -> Result<(), CoordinatorError> {

@@ -341,41 +341,40 @@ impl Cluster {
                         self.keep(kept);
                     }
                 }
-                CoordinatorEffect::Close { session, .. } => {
-                    let is_it = |link: &Option<Link>| {
-                        link.as_ref().is_some_and(|link| link.to == which && link.session == session)
-                    };
-                    if let Some(index) = self.links.iter().position(is_it) {
-                        // What was said before arrives before the end.
-                        while self.links[index]
-                            .as_ref()
-                            .is_some_and(|link| is_it(&Some(link.clone())) && !link.down.is_empty())
-                        {
-                            self.deliver_down(index);
-                        }
-                        if is_it(&self.links[index]) {
-                            self.links[index] = None;
-                            self.replicators[index].core.handle_disconnected();
-                            self.run_replicator(index);
-                        }
-                    }
-                }
+                CoordinatorEffect::Close { session, .. } => self.close(which, session),
                 _ => {}
             }
         }
-        if let Some(node) = self.node(which) {
-            let node = node.clone();
-            let kept = self.facts.coordinator_is(&node);
+        self.check(which, Facts::coordinator_is);
+    }
+
+    /// A coordinator ends a connection: what was said before arrives before the end.
+    fn close(&mut self, which: Which, session: SessionId) {
+        let is_it = |link: &Link| link.to == which && link.session == session;
+        let Some(index) = self.links.iter().position(|link| link.as_ref().is_some_and(is_it)) else { return };
+        while self.links[index].as_ref().is_some_and(|link| is_it(link) && !link.down.is_empty()) {
+            self.deliver_down(index);
+        }
+        if self.links[index].take_if(|link| is_it(link)).is_some() {
+            self.replicators[index].core.handle_disconnected();
+            self.run_replicator(index);
+        }
+    }
+
+    /// Holds one of the coordinators against the facts.
+    fn check(&mut self, which: Which, rule: impl FnOnce(&mut Facts, &CoordinatorNode) -> Result<(), Broken>) {
+        let node = match which {
+            Which::Present => Some(&self.present),
+            Which::Predecessor => self.predecessor.as_ref(),
+        };
+        if let Some(node) = node {
+            let kept = rule(&mut self.facts, node);
             self.keep(kept);
         }
     }
 
     fn say(&mut self, which: Which, sessions: &[SessionId], message: &FromCoordinator<ToReplicator>) {
-        if let Some(node) = self.node(which) {
-            let node = node.clone();
-            let kept = self.facts.coordinator_said(&node, &message.message);
-            self.keep(kept);
-        }
+        self.check(which, |facts, node| facts.coordinator_said(node, &message.message));
         let of_it = |link: &&mut Link| link.to == which && sessions.contains(&link.session);
         self.links.iter_mut().flatten().filter(of_it).for_each(|link| link.down.push_back(message.clone()));
     }

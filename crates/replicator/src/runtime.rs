@@ -327,13 +327,7 @@ impl Runtime {
     fn measure(&mut self) {
         if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
             self.measured = Some(Instant::now());
-            self.disk_free_bytes = match self.effects.next_segment() {
-                // What is left of this one is for the records that settle what was promised.
-                NextSegment::Failed(_) => 0,
-                NextSegment::Ready | NextSegment::Preparing => {
-                    self.directory.free_bytes().saturating_sub(self.settings.disk_reserve_bytes)
-                }
-            };
+            self.disk_free_bytes = self.directory.free_bytes().saturating_sub(self.settings.disk_reserve_bytes);
             metrics::gauge!("concordance_version").set(self.core.state().version.0 as f64);
             metrics::gauge!("concordance_in_doubt").set(if self.core.state().prepared.is_some() { 1.0 } else { 0.0 });
             metrics::gauge!("concordance_in_doubt_seconds").set(self.status.in_doubt_seconds(self.now()));
@@ -346,7 +340,10 @@ impl Runtime {
             }
         }
         let credit_bytes = self.settings.backlog_bytes_max.saturating_sub(self.holder.writer().backlog_bytes());
-        self.core.handle_capacity(Capacity { disk_free_bytes: self.disk_free_bytes, credit_bytes });
+        // Asked in each turn: what is left of this segment is for the records that settle what was promised.
+        let has_next = !matches!(self.effects.next_segment(), NextSegment::Failed(_));
+        let disk_free_bytes = if has_next { self.disk_free_bytes } else { 0 };
+        self.core.handle_capacity(Capacity { disk_free_bytes, credit_bytes });
     }
 
     fn save_checkpoint_if_due(&mut self) {

@@ -98,6 +98,25 @@ impl Prewriter {
         }
     }
 
+    /// Waits until it is known whether there is one, and says so.
+    pub(crate) fn wait_until_known(&self) -> NextSegment {
+        self.request_if_taken();
+        let mut state = self.shared.lock();
+        while matches!(*state, State::Wanted) {
+            state = self.shared.wait(state);
+        }
+        drop(state);
+        self.next_segment()
+    }
+
+    fn request_if_taken(&self) {
+        let mut state = self.shared.lock();
+        if matches!(*state, State::Taken) {
+            *state = State::Wanted;
+            self.shared.changed.notify_all();
+        }
+    }
+
     /// How far it is, and tries again what failed a while ago.
     pub(crate) fn next_segment(&self) -> NextSegment {
         let mut state = self.shared.lock();

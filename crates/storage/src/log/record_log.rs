@@ -191,9 +191,11 @@ impl Log {
         self.segments.len()
     }
 
-    /// Whether there is room ahead. To be asked before promising something that will need more records.
+    /// Whether there is room ahead. To be asked before promising something that will need more records. Where the current segment
+    /// is half full it waits until that is known, so that the other half is left for the records that settle what was promised.
     pub fn next_segment(&self) -> NextSegment {
-        self.prewriter.next_segment()
+        let used = self.segments.last().map_or(0, |segment| segment.bytes_used);
+        if used > self.segment_bytes / 2 { self.prewriter.wait_until_known() } else { self.prewriter.next_segment() }
     }
 
     /// Durably removes the segments that hold only records below `below`; the newest segment always stays. The caller

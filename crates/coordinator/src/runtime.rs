@@ -155,7 +155,8 @@ impl Runtime {
         report_folder::write(&self.recoveries, &at_ms.to_string(), &text).map_err(|error| disk(&error))?;
         crash_point::reach(CrashPoint::RecoveryPlanKept);
         let last = self.core.last_durable();
-        let oldest = if plan.source.is_none() { self.core.oldest_record_needed() } else { None };
+        let stays = plan.source.is_none() && !self.log_is_damaged;
+        let oldest = if stays { self.core.oldest_record_needed() } else { None };
         let log_from = oldest.unwrap_or(last.next());
         self.checkpoints.save_rebuilt(state, last, log_from).map_err(|error| disk(&error))?;
         crash_point::reach(CrashPoint::RebuiltStateSaved);

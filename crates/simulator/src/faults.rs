@@ -135,10 +135,11 @@ impl World {
         Ok(())
     }
 
-    /// Whether one more replicator may lose its memory: they must stay a minority. While the coordinator runs on an old copy of
-    /// its log none may: those who know more are all that can tell.
+    /// Whether one more replicator may lose its memory: they must stay a minority, and what was committed last be somewhere else. While
+    /// the coordinator runs on an old copy of its log none may: those who know more are all that can tell.
     fn may_lose(&self, index: usize) -> bool {
-        if !self.some_memory_may_be_lost() || self.damage.is_outstanding() {
+        if !self.some_memory_may_be_lost() || self.damage.is_outstanding() || !self.oracle.newest_is_held_beside(index)
+        {
             return false;
         }
         let voters = self.oracle.voters();

@@ -78,7 +78,7 @@ impl World {
         let last = self.coordinator.log.last();
         self.sync_coordinator(last)?;
         self.coordinator.log.save_checkpoint(last, write_checkpoint(&state.header(), &state.manifest));
-        if plan.source.is_some() {
+        if plan.source.is_some() || self.coordinator.doubt == Some(Doubt::Damaged) {
             self.coordinator.log.trim(last.next());
         }
         // On an empty disk it counts from now on; what is a copy, or damaged, must also be known to be so no more.

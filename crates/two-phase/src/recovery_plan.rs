@@ -5,6 +5,9 @@
 //! majority of memories that are whole holds at least one that has the newest committed round. That round may be in doubt there:
 //! it is committed, for it may have been acknowledged, unless a participant that was heard has not prepared it, or a later round
 //! was begun on the same version: then it can never have been (rules Validity and AckedNeverLost).
+//!
+//! A log that must not be believed may lack what came later, but what it says was committed, was: if it knows of a version that no
+//! member has, the members have lost that one, and it counts.
 
 use crate::Manifest;
 use crate::coordinator::{CoordinatorRecord, CoordinatorState, Decision};
@@ -71,12 +74,7 @@ fn plan_without_memories(
         voters.for_each(|member| member.state = MemberState::InSync);
     }
     let (version, root) = (own.version, own.manifest.root());
-    // Also who has it prepared: it will be told that it is committed.
-    let has = |hello: &ReplicatorHello| {
-        let has_prepared = hello.prepared.is_some_and(|prepared| prepared.round == own.last_decision);
-        (hello.version, hello.root) == (version, root) || has_prepared
-    };
-    let holds_it = |id: &MemberId| reports.get(id).is_some_and(has);
+    let holds_it = |id: &MemberId| reports.get(id).is_some_and(|hello| holds_newest(own, hello));
     let is_held = view.voters().any(|member| holds_it(&member.id));
     let missing = view.voters().filter(|member| !reports.contains_key(&member.id)).map(|member| member.id.clone());
     let names = |ids: &mut dyn Iterator<Item = &&MemberId>| ids.map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
@@ -95,15 +93,7 @@ fn plan_without_memories(
         obstacles.push("no voter with a whole memory is left; bring one back with its disk".to_owned());
     }
     if !is_held {
-        let loss = format!(
-            "no voter that was heard with a whole memory holds version {version}: files that were changed last come from an \
-             app-server's copy, or are lost"
-        );
-        if !accept_loss {
-            obstacles
-                .push(format!("{loss}; bring another voter back with its disk, or accept that with --accept-loss"));
-        }
-        costs.push(loss);
+        note_loss_of_files(version, accept_loss, &mut costs, &mut obstacles);
     }
     RecoveryPlan {
         reason: Some(format!(
@@ -125,6 +115,33 @@ fn plan_without_memories(
     }
 }
 
+/// Whether a member has the newest version of this log, or has it prepared: then it will be told that it is committed.
+fn holds_newest(own: &CoordinatorState, hello: &ReplicatorHello) -> bool {
+    let has_prepared = hello.prepared.is_some_and(|prepared| prepared.round == own.last_decision);
+    (hello.version, hello.root) == (own.version, own.manifest.root()) || has_prepared
+}
+
+fn note_loss_of_files(version: Version, accept_loss: bool, costs: &mut Vec<String>, obstacles: &mut Vec<String>) {
+    let loss = format!(
+        "no voter that was heard with a whole memory holds version {version}: files that were changed last come from an \
+         app-server's copy, or are lost"
+    );
+    if !accept_loss {
+        obstacles.push(format!("{loss}; bring another voter back with its disk, or accept that with --accept-loss"));
+    }
+    costs.push(loss);
+}
+
+/// Whether this log knows of a commit that no member that was heard has (rule AckedNeverLost), and none has gone on without:
+/// a member that knows of a later round on an older version belongs to a cluster that gave that commit up.
+fn knows_more_than_all(own: &CoordinatorState, cluster: Option<ClusterId>, known: &[&ReplicatorHello]) -> bool {
+    let went_on = |hello: &&ReplicatorHello| {
+        let prepared = hello.prepared.map(|prepared| prepared.round).unwrap_or_default();
+        hello.version >= own.version || hello.settled.max(prepared) > own.last_decision
+    };
+    cluster == Some(own.cluster) && !known.iter().any(went_on)
+}
+
 fn plan_without_log(
     reason: Option<String>,
     is_damaged: bool,
@@ -137,6 +154,7 @@ fn plan_without_log(
     let clusters: BTreeSet<_> = known.iter().filter_map(|hello| hello.cluster).collect();
     let cluster = clusters.iter().next().copied();
     let newest = known.iter().max_by_key(|hello| (hello.version, hello.standing == Standing::Trusted)).copied();
+    let newest = newest.filter(|_| !knows_more_than_all(own, cluster, &known));
     let version = newest.map_or(own.version, |hello| hello.version);
     let root = newest.map_or_else(|| own.manifest.root(), |hello| hello.root);
     let own_holds_it =
@@ -163,6 +181,9 @@ fn plan_without_log(
         reason,
     };
     plan.costs = costs(&plan, &heard, needed, own_holds_it);
+    if newest.is_none() && !known.is_empty() && !heard.iter().any(|hello| holds_newest(own, hello)) {
+        note_loss_of_files(version, accept_loss, &mut plan.costs, &mut plan.obstacles);
+    }
     plan
 }
 

@@ -150,6 +150,17 @@ impl Oracle {
         among.iter().filter(holds).count()
     }
 
+    /// Whether somebody else than this replicator holds the newest version durably, or what makes it of the one before: a round that
+    /// was committed by a recovery may be on one disk only.
+    pub(crate) fn newest_is_held_beside(&self, index: usize) -> bool {
+        let newest = self.version();
+        let holds = |disk: &Disk| {
+            let prepared = disk.state.prepared.as_ref().is_some_and(|prepare| prepare.version() == newest);
+            !disk.lost && (disk.state.version >= newest || prepared)
+        };
+        newest == Version::ZERO || self.disks.iter().enumerate().any(|(other, disk)| other != index && holds(disk))
+    }
+
     /// Those who vote, by the newest view.
     pub(crate) fn voters(&self) -> Vec<usize> {
         let is_voter = |index: &usize| self.role(&self.names[*index]) == Some(MemberRole::Voter);

@@ -187,7 +187,9 @@ impl Coordinator {
         let Some(CarryingOut { plan, commits, findings, .. }) = self.survey.carrying_out.take_if(complete) else {
             return;
         };
-        match recovery_plan::rebuild(&self.state, &plan, commits, findings, self.now.unix_ms) {
+        let without_log = self.log_is_damaged.then(|| self.state.without_log());
+        let own = without_log.as_ref().unwrap_or(&self.state);
+        match recovery_plan::rebuild(own, &plan, commits, findings, self.now.unix_ms) {
             Ok(state) => self.effects.push(CoordinatorEffect::Rebuild { state: Box::new(state), plan: Box::new(plan) }),
             Err(reason) => self.survey.failed = Some(reason),
         }

@@ -158,6 +158,15 @@ impl CoordinatorState {
         self.recovered.push(decision);
     }
 
+    /// The same state without the log that it was read from: what it holds of answers is kept with the checkpoint.
+    #[must_use]
+    pub(crate) fn without_log(&self) -> Self {
+        let mut state = Self { answers: Answers::default(), recovered: Vec::new(), ..self.clone() };
+        let decisions: Vec<_> = self.answers.decisions().cloned().collect();
+        decisions.into_iter().rev().for_each(|decision| state.keep_answers_of(decision));
+        state
+    }
+
     /// Forgets answers that are older than the retention time.
     pub(crate) fn expire_answers(&mut self, monotonic_ms: u64, retention_ms: u64) {
         self.answers.expire(monotonic_ms, retention_ms);

@@ -104,8 +104,12 @@ impl Cluster {
 
     /// The coordinator dies and starts again on a log that it must not believe.
     pub(crate) fn restart_unsure(&mut self, reason: &str) {
+        self.restart_in_doubt(LogDoubt { reason: reason.to_owned(), is_damaged: false });
+    }
+
+    /// The same, with this doubt.
+    pub(crate) fn restart_in_doubt(&mut self, doubt: LogDoubt) {
         let (state, last) = (self.core.state().clone(), self.durable);
-        let doubt = LogDoubt { reason: reason.to_owned(), is_damaged: false };
         self.core = Coordinator::start_unsure(identity(9), self.settings.clone(), state, last, doubt, self.now);
         self.sessions.clear();
         self.take();

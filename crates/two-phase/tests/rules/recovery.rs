@@ -5,10 +5,10 @@ use crate::fixture::Cluster;
 use crate::spoken::{prepares, said, told};
 use crate::values::{member, put};
 use protocol::{
-    MemberRole, MemberState, RecoveryAnswer, RecoveryOrder, ReplicatorHello, Standing, ToAppServer, ToCoordinator,
-    ToReplicator, Version,
+    Epoch, MemberRole, MemberState, RecoveryAnswer, RecoveryOrder, ReplicatorHello, RoundId, RoundNumber, Standing,
+    ToAppServer, ToCoordinator, ToReplicator, Version,
 };
-use two_phase::coordinator::{CoordinatorEffect, CoordinatorState, Mandate};
+use two_phase::coordinator::{CoordinatorEffect, CoordinatorState, LogDoubt, Mandate};
 
 /// A coordinator that was told not to believe its log, of a cluster at version 1.
 fn unsure() -> Cluster {
@@ -322,4 +322,81 @@ fn round_that_one_member_knows_to_be_aborted_is_not_named_as_committed_after_a_r
     cluster.app_server_joins();
     let parent = prepares(&cluster.submit(2, vec![put("c", 3, "Sanditon")])).remove(0).parent;
     assert!(parent.is_none_or(|parent| parent.round != prepare.round), "{parent:?}");
+}
+
+/// A coordinator that was told not to believe its log, of a cluster at version 2, of which no member has more than version 1 left.
+fn unsure_at_version_2(is_damaged: bool) -> (Cluster, Vec<ReplicatorHello>) {
+    let mut cluster = Cluster::level(3);
+    cluster.commit(vec![put("a", 1, "Emma")]);
+    let torn = |hello| ReplicatorHello { standing: Standing::Unconfirmed, ..hello };
+    let before = vec![torn(cluster.hello(1)), torn(cluster.hello(2)), cluster.hello(3)];
+    cluster.commit(vec![put("b", 2, "Persuasion")]);
+    let doubt = LogDoubt { reason: "it is a copy".to_owned(), is_damaged };
+    cluster.restart_in_doubt(doubt);
+    cluster.core.recovery_plan(false, cluster.now);
+    (cluster, before)
+}
+
+/// Rule AckedNeverLost: a copy of the log may lack what came later, but what it says was committed (found by seed 14569).
+#[test]
+fn commit_that_only_a_doubtful_log_knows_of_is_not_passed_over() {
+    for is_damaged in [false, true] {
+        let (mut cluster, hellos) = unsure_at_version_2(is_damaged);
+        for (number, hello) in (1..=3).zip(hellos) {
+            cluster.connect(number, hello);
+        }
+        let plan = cluster.core.recovery_plan(false, cluster.now);
+        assert_eq!((plan.version, &plan.source), (Version(2), &None), "{plan:?}");
+        let lost = |text: &String| text.contains("holds version 2") && text.contains("--accept-loss");
+        assert!(plan.obstacles.iter().any(lost), "its files are gone, which is not decided silently: {plan:?}");
+        assert!(cluster.core.recover(&RecoveryOrder::yes_to(&plan), cluster.now).is_err());
+    }
+}
+
+#[test]
+fn commit_that_a_doubtful_log_knows_of_needs_only_one_member_that_has_it() {
+    for is_damaged in [false, true] {
+        let (mut cluster, mut hellos) = unsure_at_version_2(is_damaged);
+        let (version, root) = (Version(2), cluster.core.state().manifest.root());
+        hellos[0] = ReplicatorHello { version, root, ..hellos[0].clone() };
+        for (number, hello) in (1..=3).zip(hellos) {
+            cluster.connect(number, hello);
+        }
+        let plan = cluster.core.recovery_plan(false, cluster.now);
+        assert!(plan.obstacles.is_empty() && plan.version == version, "{plan:?}");
+    }
+}
+
+#[test]
+fn damaged_log_that_knows_most_gives_its_answers_to_the_one_that_begins_anew() {
+    let (mut cluster, hellos) = unsure_at_version_2(true);
+    for (number, hello) in (1..=3).zip(hellos) {
+        cluster.connect(number, hello);
+    }
+    let plan = cluster.core.recovery_plan(true, cluster.now);
+    let order = RecoveryOrder { accept_loss: true, ..RecoveryOrder::yes_to(&plan) };
+    cluster.core.recover(&order, cluster.now).unwrap();
+    let state = rebuilt(&cluster.take());
+    let before = cluster.core.state();
+    assert_eq!((state.version, state.manifest.root()), (Version(2), before.manifest.root()));
+    assert_eq!(state.answers.oldest(), None, "no answer needs a record of the log that is put aside");
+    let read_again = CoordinatorState::from_checkpoint(state.header(), state.manifest.clone(), 0);
+    for key in ["a", "b"] {
+        let key = key.parse().unwrap();
+        assert_eq!(read_again.answers.answer(&key), before.answers.answer(&key), "{key}");
+        assert!(read_again.answers.answer(&key).is_some(), "{key}");
+    }
+}
+
+/// Rule NoStaleCoordinator: a copy that was made before the cluster gave a commit up does not bring it back.
+#[test]
+fn commit_that_the_cluster_gave_up_is_not_brought_back_by_an_old_log() {
+    let (mut cluster, mut hellos) = unsure_at_version_2(false);
+    let later = RoundId { epoch: Epoch(9), number: RoundNumber(1) };
+    hellos[2] = ReplicatorHello { settled: later, epoch: later.epoch, ..hellos[2].clone() };
+    for (number, hello) in (1..=3).zip(hellos) {
+        cluster.connect(number, hello);
+    }
+    let plan = cluster.core.recovery_plan(false, cluster.now);
+    assert_eq!((plan.version, plan.source.as_ref()), (Version(1), Some(&member(3))), "{plan:?}");
 }

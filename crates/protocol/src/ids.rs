@@ -24,12 +24,25 @@ impl InvalidId {
     }
 }
 
+/// No counter comes this far, not even those that carry an epoch in their upper half: whoever says that one did is wrong, and must
+/// not make the next one overflow.
+const COUNTER_MAX: u64 = 1 << 62;
+
+fn read_counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number < COUNTER_MAX {
+        Ok(number)
+    } else {
+        Err(serde::de::Error::custom(format_args!("{number} is beyond every number that is counted to")))
+    }
+}
+
 macro_rules! counter {
     ($(#[$documentation:meta])* $name:ident) => {
         $(#[$documentation])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub u64);
+        pub struct $name(#[serde(deserialize_with = "read_counter")] pub u64);
 
         impl $name {
             /// The one before the first.
@@ -102,7 +115,8 @@ impl FromStr for RoundId {
         let invalid = || InvalidId::new("a round id", "<epoch>-<number>, such as 3-17", text);
         let number = |digits: &str| {
             let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            plain.then(|| digits.parse().ok()).flatten().ok_or_else(invalid)
+            let number = plain.then(|| digits.parse().ok()).flatten();
+            number.filter(|number| *number < COUNTER_MAX).ok_or_else(invalid)
         };
         let (epoch, round) = text.split_once('-').ok_or_else(invalid)?;
         Ok(Self { epoch: Epoch(number(epoch)?), number: RoundNumber(number(round)?) })
@@ -281,6 +295,16 @@ mod tests {
             let error = text.parse::<RoundId>().unwrap_err();
             assert!(error.to_string().contains("3-17"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn numbers_that_nobody_counts_to_are_not_read() {
+        let largest = COUNTER_MAX - 1;
+        assert_eq!(serde_json::from_str::<Version>(&largest.to_string()).unwrap(), Version(largest));
+        let error = serde_json::from_str::<Version>(&COUNTER_MAX.to_string()).unwrap_err();
+        assert!(error.to_string().contains("counted"), "{error}");
+        assert!(format!("{COUNTER_MAX}-1").parse::<RoundId>().is_err());
+        assert!(serde_json::from_str::<Epoch>(&u64::MAX.to_string()).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use protocol::{
 };
 
 /// Answers a question; `version` is what the files show at least, `elsewhere` a place beside them.
-pub(crate) fn answer(
+pub fn answer(
     files: &SimulatedFiles,
     request: HolderRequest,
     version: Version,
@@ -57,7 +57,7 @@ fn finding(content: &Content) -> Finding {
 }
 
 /// Puts files right that still hold what was found; with `blindly` also those that do not. Returns the answer and what was written.
-pub(crate) fn heal(
+pub fn heal(
     files: &mut SimulatedFiles,
     request: RequestId,
     repairs: Vec<Repair>,

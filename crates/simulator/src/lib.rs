@@ -31,7 +31,7 @@ mod fault_mix;
 mod faults;
 mod figures;
 mod file_work;
-mod holding;
+pub mod holding;
 mod membership;
 mod network;
 mod operator;
@@ -56,5 +56,6 @@ pub use planted::PlantedBug;
 #[cfg(feature = "mutants")]
 pub use run::run_mutant;
 pub use run::{Failure, Run, run, run_all, scenario_of};
+pub use simulated_files::SimulatedFiles;
 pub use trace::TraceMode;
 pub use violation::{Rule, Violation};

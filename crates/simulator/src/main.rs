@@ -99,12 +99,13 @@ fn run_and_keep(seeds: Range<u64>, threads: usize, path: &Path) -> Result<(), St
 }
 
 fn list_failures(seeds: Range<u64>) -> Result<(), String> {
-    let mut failures = 0;
+    let (mut failures, count) = (0, seeds.end - seeds.start);
     for seed in seeds {
         if let Some(violation) = run(seed, TraceMode::Hash, None).violation {
             println!("seed {seed} breaks {violation}");
             failures += 1;
         }
     }
-    if failures == 0 { Ok(()) } else { Err(format!("{failures} seeds failed")) }
+    println!("{failures} of {count} seeds failed");
+    if failures == 0 { Ok(()) } else { Err("see the seeds above: simulator --seed N --trace".to_owned()) }
 }

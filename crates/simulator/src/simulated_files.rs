@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// The files of one process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SimulatedFiles {
+pub struct SimulatedFiles {
     current: BTreeMap<BookPath, Content>,
     /// What synced files held before they were written anew without a sync.
     unsynced: BTreeMap<BookPath, Option<Content>>,
@@ -17,7 +17,7 @@ pub(crate) struct SimulatedFiles {
 
 impl SimulatedFiles {
     /// Writes a file, or removes it, without a sync.
-    pub(crate) fn write(&mut self, path: BookPath, content: Option<Content>) {
+    pub fn write(&mut self, path: BookPath, content: Option<Content>) {
         let before = self.current.get(&path).cloned();
         self.unsynced.entry(path).or_insert(before);
         match content {
@@ -27,13 +27,13 @@ impl SimulatedFiles {
     }
 
     /// Somebody else writes or removes a file: the disk holds it so.
-    pub(crate) fn damage(&mut self, path: BookPath, content: Option<Content>) {
+    pub fn damage(&mut self, path: BookPath, content: Option<Content>) {
         self.write(path, content);
         self.unsynced.remove(&path);
     }
 
     /// Mends a file, durably, and keeps what it held.
-    pub(crate) fn replace_damaged(&mut self, path: BookPath, content: Option<Content>) {
+    pub fn replace_damaged(&mut self, path: BookPath, content: Option<Content>) {
         if let Some(replaced) = self.read(&path).cloned() {
             self.quarantine.insert(Digest::of(replaced.bytes()), replaced);
         }
@@ -41,12 +41,12 @@ impl SimulatedFiles {
     }
 
     /// Bytes with this digest that a repair has replaced.
-    pub(crate) fn quarantined(&self, digest: Digest) -> Option<&Content> {
+    pub fn quarantined(&self, digest: Digest) -> Option<&Content> {
         self.quarantine.get(&digest)
     }
 
     /// Makes all files durable as they are.
-    pub(crate) fn sync(&mut self) {
+    pub fn sync(&mut self) {
         self.unsynced.clear();
     }
 
@@ -75,17 +75,17 @@ impl SimulatedFiles {
     }
 
     /// What a file holds.
-    pub(crate) fn read(&self, path: &BookPath) -> Option<&Content> {
+    pub fn read(&self, path: &BookPath) -> Option<&Content> {
         self.current.get(path)
     }
 
     /// What a file holds, if it has this digest.
-    pub(crate) fn matching(&self, path: &BookPath, digest: Digest) -> Option<&Content> {
+    pub fn matching(&self, path: &BookPath, digest: Digest) -> Option<&Content> {
         self.read(path).filter(|content| Digest::of(content.bytes()) == digest)
     }
 
     /// All files.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&BookPath, &Content)> {
+    pub fn all(&self) -> impl Iterator<Item = (&BookPath, &Content)> {
         self.current.iter()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::book_json::{BookInput, BookJson};
 use super::guard::shows;
-use super::request::{json, limit, query};
+use super::request::{Id, json, limit, query};
 use super::write::{NotCommitted, change_id, commit, fingerprint, precondition};
 use super::{App, BASE};
 use crate::clock;
@@ -10,7 +10,7 @@ use crate::error::{ApiError, Problem};
 use crate::index::{Cursor, Direction, Index, PageRequest, Search, Sort};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -94,7 +94,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 ))]
 pub(super) async fn load(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     app.check_ready()?;
@@ -138,7 +138,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
 ))]
 pub(super) async fn replace(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
     request: Request,
 ) -> Result<Response, NotCommitted> {
     let id = book_id(&id)?;
@@ -159,7 +159,7 @@ pub(super) async fn replace(
 ))]
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
     headers: HeaderMap,
 ) -> Result<Response, NotCommitted> {
     let id = book_id(&id)?;

@@ -1,10 +1,11 @@
 //! Changes: what became of one whose answer did not come in time.
 
 use super::App;
+use super::request::Id;
 use crate::error::{ApiError, Problem, sentence};
 use crate::working_copy::LocalOutcome;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use catalogue::BookId;
 use protocol::{ChangeId, ChangeState, CommittedAnswer, Digest, Query, QueryAnswer, RoundId, Version};
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub(super) struct ChangeJson {
 #[utoipa::path(get, path = "/changes/{id}", tag = "changes", operation_id = "load_change", params(("id" = String, Path)), responses(
     (status = 200, body = ChangeJson), (status = 404, body = Problem)
 ))]
-pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ChangeJson>, ApiError> {
+pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<ChangeJson>, ApiError> {
     let not_known = || ApiError::NotFound {
         detail: "This change is not known: it did not commit, and it waits nowhere. It may be sent again.".to_owned(),
     };

@@ -1,12 +1,12 @@
 //! Imports: a file of books, put in as rounds of many.
 
-use super::request::{bytes, media_type, query};
+use super::request::{Id, bytes, media_type, query};
 use super::write::{fingerprint, given_key};
 use super::{App, BASE};
 use crate::error::{ApiError, Problem};
 use crate::import_jobs::{Begun, ImportReport, ImportState, OnError, parse};
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -77,7 +77,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
 #[utoipa::path(get, path = "/imports/{id}", tag = "imports and exports", operation_id = "load_import", params(("id" = String, Path)), responses(
     (status = 200, body = ImportReport), (status = 404, body = Problem)
 ))]
-pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ImportReport>, ApiError> {
+pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<ImportReport>, ApiError> {
     let job = Uuid::parse_str(&id).ok().and_then(|id| app.imports.job(id));
     job.map(|job| Json(job.report())).ok_or_else(|| ApiError::NotFound {
         detail: format!(

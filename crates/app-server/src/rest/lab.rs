@@ -1,10 +1,10 @@
 //! The lab: what an instructor may do to a cluster that runs with `--lab`.
 
 use super::App;
-use super::request::json;
+use super::request::{Id, json};
 use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use faults::CrashPoint;
 use protocol::LabAction;
@@ -55,7 +55,7 @@ pub(super) struct CrashAtInput {
     request_body = VoteAbortInput, responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn vote_abort(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     check_lab(&app)?;

@@ -1,10 +1,10 @@
 //! Who is a member: replicators are added, removed, promoted and demoted while the cluster runs.
 
 use super::App;
-use super::request::json;
+use super::request::{Id, json};
 use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use protocol::{MemberId, MembershipChange};
 use serde::Deserialize;
@@ -49,7 +49,7 @@ pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result
     request_body = NewRole, responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     let member = member_id(&id)?;
@@ -64,7 +64,7 @@ pub(super) async fn change(
 
 #[utoipa::path(delete, path = "/members/{id}", tag = "cluster", operation_id = "remove_member", params(("id" = String, Path)),
     responses((status = 204, description = "It is told so and stops."), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+pub(super) async fn remove(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<StatusCode, ApiError> {
     order(&app, MembershipChange::Remove { member: member_id(&id)? }).await
 }
 

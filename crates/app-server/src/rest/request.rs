@@ -3,6 +3,7 @@
 use super::App;
 use crate::error::ApiError;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
@@ -14,6 +15,18 @@ use std::time::Duration;
 /// Most items of a list that are sent at once.
 const LIMIT_MAX: usize = 500;
 const LIMIT_DEFAULT: usize = 50;
+
+/// The last part of an address: the name of one thing.
+#[derive(axum::extract::FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(ApiError))]
+pub(super) struct Id<T>(pub(super) T);
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        let detail = format!("The address cannot be read: {}.", rejection.body_text().trim_end_matches('.'));
+        Self::InvalidRequest { detail, errors: Vec::new() }
+    }
+}
 
 /// Reads the query of an address.
 pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {

@@ -1,13 +1,13 @@
 //! Restorations: damaged copies, put right by the vote; led by the coordinator, told here.
 
-use super::request::{json, query};
+use super::request::{Id, json, query};
 use super::{App, BASE};
 use crate::clock;
 use crate::error::{ApiError, Problem};
 use crate::index::Index;
 use crate::working_copy::Order;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -62,7 +62,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
 #[utoipa::path(get, path = "/restorations/{id}", tag = "restorations", operation_id = "load_restoration", params(("id" = String, Path)), responses(
     (status = 200, body = Object), (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
-pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<Value>, ApiError> {
     let not_found =
         || ApiError::NotFound { detail: format!("There is no report {id}; only the newest ones are kept.") };
     let restoration = id.parse().map_err(|_| not_found())?;

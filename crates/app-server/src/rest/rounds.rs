@@ -1,11 +1,11 @@
 //! Rounds: the last ones, newest first, with every vote.
 
 use super::App;
-use super::request::{limit, query};
+use super::request::{Id, limit, query};
 use crate::clock;
 use crate::error::{ApiError, Problem};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 use protocol::{
     Epoch, MemberId, Query, QueryAnswer, RoundId, RoundNumber, RoundOutcome, RoundReport, Version, VoteReport,
@@ -77,7 +77,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
 #[utoipa::path(get, path = "/rounds/{id}", tag = "rounds", operation_id = "load_round", params(("id" = String, Path, example = "3-17")), responses(
     (status = 200, body = RoundJson), (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
-pub(super) async fn load(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<RoundJson>, ApiError> {
+pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<RoundJson>, ApiError> {
     let not_found = || ApiError::NotFound { detail: format!("There is no round {id}; only the last ones are kept.") };
     let round = id.parse().map_err(|_| not_found())?;
     match app.copy.ask(Query::Round { round }).await? {

@@ -9,6 +9,7 @@ mod events;
 mod fake_coordinator;
 mod guards;
 mod imports;
+mod made_up_requests;
 mod outcomes;
 mod replications;
 mod reports;

@@ -150,7 +150,7 @@ impl Coordinator {
 
     fn fetch(&mut self, learner: SessionId, catch_up: CatchUpId, wanted: Vec<WantedFile>, left: u64) {
         if let Some(guide) = self.catch_ups.learners.get_mut(&learner) {
-            guide.progress.files_left = left + wanted.len() as u64;
+            guide.progress.files_left = left.saturating_add(wanted.len() as u64);
         }
         self.begin_read(learner, catch_up, wanted);
     }

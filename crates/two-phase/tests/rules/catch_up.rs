@@ -223,6 +223,15 @@ fn source_that_owes_an_answer_is_not_asked_more() {
     assert_eq!(give(&mut cluster, 1, 0, true), [files(&cluster, true), cluster.say(&[1], read(2))]);
 }
 
+/// What a learner says is left is only shown; found with made-up messages.
+#[test]
+fn learner_that_claims_that_more_is_left_than_can_be_counted_is_served_all_the_same() {
+    let mut cluster = fetching();
+    let fetch = FromLearner::Fetch { catch_up: FIRST, files: vec![wanted()], left: u64::MAX };
+    cluster.replicator_says(3, ToCoordinator::CatchUp(fetch));
+    assert!(!give(&mut cluster, 1, 0, true).is_empty());
+}
+
 #[test]
 fn source_that_is_late_is_waited_for_where_there_is_no_other_one() {
     let mut cluster = fetching();

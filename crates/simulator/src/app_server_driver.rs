@@ -320,7 +320,7 @@ impl World {
     fn answer_no(&mut self, index: usize, request: RequestId, committed: &[CommittedAnswer]) -> Held {
         let node = &mut self.app_servers[index];
         let Some(pending) = node.pending.remove(&request) else { return Ok(()) };
-        self.oracle.told_no((index, node.boot, request), committed)?;
+        self.oracle.told_no((index, node.boot, request), committed, self.agenda.now_us())?;
         self.client_answered(pending.client);
         Ok(())
     }

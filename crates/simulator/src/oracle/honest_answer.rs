@@ -1,6 +1,6 @@
 //! HonestAnswer: "committed" only after the decision; "aborted" and "refused" only when it can never commit.
 
-use super::Oracle;
+use super::{CommittedFact, Oracle};
 use crate::violation::{Held, Rule, ensure};
 use catalogue::BookPath;
 use protocol::{ChangeId, ChangeState, CommittedAnswer, Digest, Precondition, RequestId, Submission};
@@ -73,7 +73,7 @@ impl Oracle {
     ///
     /// # Errors
     /// If they are; or those are not.
-    pub(crate) fn told_no(&mut self, key: RequestKey, but_for: &[CommittedAnswer]) -> Held {
+    pub(crate) fn told_no(&mut self, key: RequestKey, but_for: &[CommittedAnswer], now_us: u64) -> Held {
         self.told_answers(but_for)?;
         for change in self.requests.changes_of.remove(&key).unwrap_or_default() {
             if but_for.iter().any(|answer| answer.change == change.0) {
@@ -81,7 +81,10 @@ impl Oracle {
             }
             let hopeful = self.requests.hopeful.get_mut(&change).expect("a request is noted before it is answered");
             *hopeful -= 1;
-            let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1 && !fact.forgotten);
+            // Answers are kept for a time; a change that is sent again after it is judged as a new one.
+            let is_kept =
+                |fact: &&CommittedFact| !fact.forgotten && now_us.saturating_sub(fact.decided_us) < self.retention_us;
+            let fact = self.committed.get(&change.0).filter(|fact| fact.fingerprint == change.1).filter(is_kept);
             ensure(*hopeful > 0 || fact.is_none(), Rule::HonestAnswer, || {
                 format!("the client is told that change {} is not committed, but it is: {fact:?}", change.0)
             })?;

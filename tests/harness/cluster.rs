@@ -70,6 +70,8 @@ pub struct Options {
     pub linked: Vec<Service>,
     /// Those that keep their data on a disk of their own of so many bytes; it is gone when they end.
     pub small_disks: Vec<(Service, u64)>,
+    /// Disks can be made to refuse, by [`Cluster::break_disk`].
+    pub disk_faults: bool,
 }
 
 impl Default for Options {
@@ -82,6 +84,7 @@ impl Default for Options {
             folder: "cluster".to_owned(),
             linked: Vec::new(),
             small_disks: Vec::new(),
+            disk_faults: false,
         }
     }
 }
@@ -235,8 +238,29 @@ impl Cluster {
         if self.options.token.is_some() {
             command.arg("--token-file").arg(self.token_file());
         }
+        if self.options.disk_faults {
+            command.env("CONCORDANCE_DISK_FAULTS", self.disk_faults(service));
+        }
         command.envs(self.options.environment.iter().cloned());
         command
+    }
+
+    fn disk_faults(&self, service: Service) -> PathBuf {
+        self.folder().join(format!("{}.disk-faults", service.name()))
+    }
+
+    /// From now on the disk of this service refuses: lines of what fails and how, such as `log_sync io_error`.
+    pub fn break_disk(&self, service: Service, faults: &str) {
+        assert!(self.options.disk_faults, "the cluster was started so that its disks can be made to refuse");
+        // In one step, so that nobody reads half of it.
+        let aside = self.folder().join("disk-faults.new");
+        std::fs::write(&aside, faults).unwrap();
+        std::fs::rename(aside, self.disk_faults(service)).unwrap();
+    }
+
+    /// Its disk is as it should be again.
+    pub fn mend_disk(&self, service: Service) {
+        std::fs::remove_file(self.disk_faults(service)).unwrap();
     }
 
     /// Starts one more replicator; it is let in by [`Client::add_member`].

@@ -1,13 +1,15 @@
-//! What tests and the lab can make go wrong inside a process: it dies or freezes at a named place.
+//! What tests and the lab can make go wrong inside a process: it dies or freezes at a named place, or its disk refuses.
 //!
 //! | module | owns |
 //! | --- | --- |
 //! | [`registry`] | the one list of all places |
 //! | [`crash_point`] | arming a place, and what happens when it is reached |
+//! | [`disk_fault`] | a disk that refuses: failing, full, read-only |
 //!
 //! At the bottom of the crates: it knows nothing of what it interrupts. Nothing is ever armed in a process without the setting `lab`.
 
 pub mod crash_point;
+pub mod disk_fault;
 pub mod registry;
 
 pub use registry::CrashPoint;
@@ -17,7 +19,8 @@ pub use registry::CrashPoint;
 /// # Errors
 /// If a variable is not understood.
 pub fn arm_from_environment(lab: bool) -> Result<(), NotUnderstood> {
-    crash_point::arm_from_environment(lab)
+    crash_point::arm_from_environment(lab)?;
+    disk_fault::arm_from_environment(lab)
 }
 
 /// A variable that asks for a fault is not understood.

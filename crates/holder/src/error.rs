@@ -39,7 +39,8 @@ impl HolderError {
         match self {
             Self::Files(error) => error.is_disk_full(),
             Self::Quarantine(error) => error.is_disk_full(),
-            Self::Writer(_) | Self::WrongContent { .. } | Self::TooLarge { .. } => false,
+            Self::Writer(error) => matches!(error, FileWriterError::DiskFull { .. }),
+            Self::WrongContent { .. } | Self::TooLarge { .. } => false,
         }
     }
 }

@@ -59,6 +59,7 @@ fn run(holder: &Holder, log: &LogReader, job: Job) -> Event {
         }
         Job::FindMissing { catch_up, files } => match holder.find_missing(&files, &mut |_, _| {}) {
             Ok(missing) => Event::Missing { catch_up, missing },
+            Err(error) if error.is_disk_full() => Event::NoRoom { reason: error.to_string() },
             Err(error) => Event::FilesFailed { reason: error.to_string() },
         },
         Job::Store { claim, catch_up, files, expected } => {

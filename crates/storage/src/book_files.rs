@@ -10,6 +10,7 @@
 
 use crate::directory::{DataDirectory, DirectoryError};
 use catalogue::BookPath;
+use faults::disk_fault::{self, DiskOperation};
 use faults::{CrashPoint, crash_point};
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, syncfs, unlinkat};
 use rustix::io::Errno;
@@ -129,7 +130,8 @@ impl BookFiles {
     /// Removes a book's file, unsynced; says whether there was one.
     pub fn remove(&self, path: BookPath) -> Result<bool, BookFilesError> {
         let place = Place::new(path);
-        let removed = self.folder(&place, false).and_then(|folder| match folder {
+        let allowed = disk_fault::check(DiskOperation::FileWrite);
+        let removed = allowed.and_then(|()| self.folder(&place, false)).and_then(|folder| match folder {
             Some(folder) => match unlinkat(&folder, place.name(), AtFlags::empty()) {
                 Ok(()) => Ok(true),
                 Err(Errno::NOENT) => Ok(false),
@@ -151,9 +153,10 @@ impl BookFiles {
         if self.sync_failed.load(Ordering::Acquire) {
             return Err(failed_before());
         }
-        syncfs(self.data.directory()).map_err(|error| {
+        let synced = disk_fault::check(DiskOperation::FileSync);
+        synced.and_then(|()| Ok(syncfs(self.data.directory())?)).map_err(|error| {
             self.sync_failed.store(true, Ordering::Release);
-            BookFilesError::new(BOOKS, error.into())
+            BookFilesError::new(BOOKS, error)
         })
     }
 
@@ -172,6 +175,7 @@ impl BookFiles {
     }
 
     fn write_at(&self, place: &Place, content: &[u8]) -> io::Result<()> {
+        disk_fault::check(DiskOperation::FileWrite)?;
         let folder = self.folder(place, true)?.ok_or(io::ErrorKind::NotFound)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OPEN_FLAGS;
         let open = || openat(&folder, place.name(), flags, Mode::from_raw_mode(0o644)).map(File::from);

@@ -70,7 +70,7 @@ pub enum FileWriterError {
         /// What still waits.
         backlog_bytes: u64,
     },
-    /// The disk is full, and the writer was asked to end.
+    /// The disk is full: what waits for it is not written before there is room.
     #[error("book files could not be written, the disk is full: {error}")]
     DiskFull {
         /// What the system said.
@@ -189,7 +189,7 @@ impl FileWriter {
     /// Waits until everything that was handed over before is in the files (not synced).
     ///
     /// # Errors
-    /// [`FileWriterError::TimedOut`] and [`FileWriterError::Failed`].
+    /// [`FileWriterError::TimedOut`], [`FileWriterError::Failed`], and at once [`FileWriterError::DiskFull`].
     pub fn flush(&self, timeout: Duration) -> Result<(), FileWriterError> {
         let deadline = Instant::now() + timeout;
         let mut state = self.shared.lock();
@@ -200,6 +200,9 @@ impl FileWriter {
             }
             if state.backlog.applied_through() >= token {
                 return Ok(());
+            }
+            if let Some(error) = &state.disk_full {
+                return Err(FileWriterError::DiskFull { error: Arc::clone(error) });
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -258,7 +261,9 @@ fn run(shared: &Shared, write: &Write, on_event: &dyn Fn(FileWriterEvent)) {
                 shared.progress.notify_all();
                 return on_event(FileWriterEvent::Failed { path, error });
             }
-            if shared.lock().disk_full.replace(Arc::clone(&error)).is_none() {
+            let is_news = shared.lock().disk_full.replace(Arc::clone(&error)).is_none();
+            shared.progress.notify_all();
+            if is_news {
                 on_event(FileWriterEvent::DiskFull { path, error });
             }
             if !wait_to_retry(shared, retry_interval) {

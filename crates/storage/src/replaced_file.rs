@@ -7,6 +7,7 @@ use crate::file_kind::FileKind;
 use atomic_write_file::OpenOptions;
 use atomic_write_file::unix::OpenOptionsExt as _;
 use faults::crash_point;
+use faults::disk_fault::{self, DiskOperation};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -15,6 +16,7 @@ use std::path::Path;
 /// Replaces or creates the file with mode 0600 and what `fill` writes into it, durably. If `fill` fails, nothing
 /// changes.
 pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    disk_fault::check(DiskOperation::Replace)?;
     let mut options = OpenOptions::new();
     options.mode(0o600).preserve_mode(false).preserve_owner(false);
     let mut file = options.open(path)?;

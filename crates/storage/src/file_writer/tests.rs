@@ -121,9 +121,11 @@ fn a_full_disk_is_told_once_and_tried_again_until_there_is_room() {
     let first = events.recv_timeout(LONG).unwrap();
     assert!(matches!(&first, FileWriterEvent::DiskFull { path: at, .. } if *at == path(1)), "{first:?}");
     assert_eq!(writer.applied_through(), 0);
+    let waits = writer.flush(LONG);
+    assert!(matches!(waits, Err(FileWriterError::DiskFull { .. })), "nobody waits for room: {waits:?}");
     is_full.store(false, Ordering::SeqCst);
-    writer.flush(LONG).unwrap();
     assert!(matches!(events.recv_timeout(LONG).unwrap(), FileWriterEvent::DiskHasRoom));
+    writer.flush(LONG).unwrap();
     writer.stop().unwrap();
     assert!(events.recv().is_err(), "nothing else was to be told");
 }
@@ -138,11 +140,19 @@ fn stopping_on_a_full_disk_says_that_the_files_are_not_level() {
 
 #[test]
 fn a_flush_that_takes_too_long_says_how_much_waits() {
-    let (writer, _is_full, _events) = writer_on_full_disk();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let write = move |_: &Waiting| {
+        // Until the other end is gone.
+        let _ = may_go_on.recv();
+        Ok(())
+    };
+    let writer = FileWriter::start_with(Box::new(write), 1 << 20, Box::new(|_| ())).unwrap();
     writer.flush(Duration::ZERO).unwrap();
     writer.apply(vec![put(1, "one")], 1);
     match writer.flush(Duration::ZERO) {
         Err(FileWriterError::TimedOut { backlog_bytes }) => assert!(backlog_bytes > 0),
         other => panic!("{other:?}"),
     }
+    drop(go_on);
+    writer.stop().unwrap();
 }

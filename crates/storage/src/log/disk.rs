@@ -1,6 +1,7 @@
 //! The few file operations of the log, behind a trait so that its tests can lose, tear and flip what was written.
 //! [`LogFolder`] is the real one.
 
+use faults::disk_fault::{self, DiskOperation};
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -107,6 +108,7 @@ impl Disk for LogFolder {
     }
 
     fn prewrite(&self, name: &str, bytes: u64) -> io::Result<()> {
+        disk_fault::check(DiskOperation::LogWrite)?;
         let written = self.write_zeroes(name, bytes);
         if written.is_err() {
             // The error that matters is the one above; if this fails too, the next attempt truncates the file.
@@ -122,6 +124,7 @@ impl Disk for LogFolder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        disk_fault::check(DiskOperation::LogWrite)?;
         fs::rename(self.path.join(from), self.path.join(to))?;
         self.sync_directory()
     }
@@ -151,10 +154,12 @@ struct SegmentFile {
 
 impl DiskFile for SegmentFile {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        disk_fault::check(DiskOperation::LogWrite)?;
         self.file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        disk_fault::check(DiskOperation::LogSync)?;
         self.file.sync_data()
     }
 }

@@ -34,6 +34,10 @@ enum State {
         error: io::Error,
         at: Instant,
     },
+    /// It failed, and is tried again: until it is there it counts as failed.
+    Retrying {
+        error: String,
+    },
     /// The segment was taken and no other is wanted yet.
     Taken,
     Stopping,
@@ -93,7 +97,9 @@ impl Prewriter {
                     return Ok(());
                 }
                 State::Failed { error, .. } => return Err(same_error(error)),
-                State::Wanted | State::Taken | State::Stopping => state = self.shared.wait(state),
+                State::Wanted | State::Retrying { .. } | State::Taken | State::Stopping => {
+                    state = self.shared.wait(state);
+                }
             }
         }
     }
@@ -123,13 +129,14 @@ impl Prewriter {
         match &*state {
             State::Ready => NextSegment::Ready,
             State::Failed { error, at } => {
-                let failed = NextSegment::Failed(error.to_string());
+                let error = error.to_string();
                 if at.elapsed() >= RETRY_INTERVAL {
-                    *state = State::Wanted;
+                    *state = State::Retrying { error: error.clone() };
                     self.shared.changed.notify_all();
                 }
-                failed
+                NextSegment::Failed(error)
             }
+            State::Retrying { error } => NextSegment::Failed(error.clone()),
             State::Wanted | State::Taken | State::Stopping => NextSegment::Preparing,
         }
     }
@@ -151,7 +158,7 @@ fn run(shared: &Shared, disk: &dyn Disk, segment_bytes: u64) {
     loop {
         match *state {
             State::Stopping => return,
-            State::Wanted => {
+            State::Wanted | State::Retrying { .. } => {
                 drop(state);
                 let written = disk.prewrite(PREWRITTEN_NAME, segment_bytes);
                 state = shared.lock();

@@ -11,8 +11,13 @@ const WRITERS: usize = 8;
 const REPLICATOR: Service = Service::Replicator(2);
 
 async fn start() -> (Cluster, Writers) {
+    start_with(Vec::new()).await
+}
+
+async fn start_with(more: Vec<(String, String)>) -> (Cluster, Writers) {
     let setting = |name: &str, value: &str| (format!("CONCORDANCE_{name}"), value.to_owned());
-    let environment = vec![setting("LOG_SEGMENT_BYTES", "262144"), setting("CHECKPOINT_LOG_BYTES", "131072")];
+    let mut environment = vec![setting("LOG_SEGMENT_BYTES", "262144"), setting("CHECKPOINT_LOG_BYTES", "131072")];
+    environment.extend(more);
     let mut cluster = Cluster::start(Options { environment, disk_faults: true, ..Options::default() }).await;
     cluster.keep_if_it_fails();
     let writers = Writers::start(&cluster.client(), "refused", WRITERS);
@@ -110,5 +115,23 @@ async fn replicator_whose_disk_is_full_while_it_catches_up_goes_on() {
     writers.commit_more(200).await;
     assert!(!cluster.has_died(REPLICATOR), "{}", cluster.log(REPLICATOR));
     cluster.mend_disk(REPLICATOR);
+    end(cluster, writers).await;
+}
+
+/// What it cannot write waits in memory, which has an end, too: it goes stale, says why, and is brought level when there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn app_server_without_room_takes_in_no_more_than_it_can_keep_in_memory() {
+    let small = ("CONCORDANCE_FILE_BACKLOG_BYTES_MAX".to_owned(), "20000".to_owned());
+    let (cluster, writers) = start_with(vec![small]).await;
+    cluster.break_disk(Service::AppServer, "file_write full");
+    eventually("it says why it is not level", Duration::from_secs(60), async || {
+        let reasons = cluster.readiness(Service::AppServer).await;
+        reasons.iter().any(|reason| reason.contains("wait for it")).then_some(())
+    })
+    .await;
+    let read = cluster.client().get("/books?limit=1").await.unwrap();
+    assert_eq!(read.status, 200, "reads go on");
+    assert!(read.header("Concordance-Stale").is_some(), "and say that they may be old: {read:?}");
+    cluster.mend_disk(Service::AppServer);
     end(cluster, writers).await;
 }

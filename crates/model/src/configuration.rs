@@ -46,7 +46,18 @@ impl Configuration {
     ];
 
     /// Those that take longer.
-    pub const LARGE: [Self; 2] = [
+    pub const LARGE: [Self; 6] = [
+        Self { name: "view-change-and-crash", changes: 1, breaks: 1, in_sync: true, coordinator_crashes: 1, ..NOTHING },
+        Self {
+            name: "view-change-and-predecessor",
+            changes: 1,
+            breaks: 1,
+            in_sync: true,
+            predecessor: true,
+            ..NOTHING
+        },
+        Self { name: "two-rounds-and-crash", coordinator_crashes: 1, ..NOTHING },
+        Self { name: "two-rounds-and-predecessor", predecessor: true, ..NOTHING },
         Self { name: "two-crashes", changes: 1, coordinator_crashes: 1, replicator_crashes: 1, ..NOTHING },
         Self {
             name: "predecessor-and-crash",

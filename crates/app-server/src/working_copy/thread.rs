@@ -61,6 +61,9 @@ pub(super) enum CopyEvent {
     Stop,
 }
 
+/// A backlog of this many times the size that counts as full is left to grow: it may be that of one slow moment.
+const BACKLOG_FACTOR: u64 = 4;
+
 /// Who waits for an answer of the coordinator.
 pub(super) enum Waiting {
     Answer(oneshot::Sender<QueryAnswer>),
@@ -83,6 +86,8 @@ pub(super) struct CopyThread {
     pub(super) failure: Failure,
     follows_events: bool,
     last_request: RequestId,
+    /// So much may wait for a disk that is full or slow before no more is taken in.
+    backlog_bytes_max: u64,
     checkpoint_every: Duration,
     checkpoint_due: Instant,
     checkpoint_version: Version,
@@ -130,6 +135,7 @@ pub(super) fn start(
         failure,
         follows_events: false,
         last_request: RequestId::ZERO,
+        backlog_bytes_max: settings.file_backlog_bytes_max.saturating_mul(BACKLOG_FACTOR),
         checkpoint_every,
         checkpoint_due: Instant::now() + checkpoint_every,
         checkpoint_version,
@@ -153,6 +159,7 @@ impl CopyThread {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.do_effects();
+            self.stop_following_without_room();
             self.handle_time();
         }
         self.end(queue);
@@ -211,7 +218,11 @@ impl CopyThread {
             DecodedLinkEvent::Connected { peer, outbox } => {
                 self.outbox = Some(outbox);
                 self.link.address = Some(peer);
-                self.follower.handle_connected();
+                if self.books.holder.writer().is_full() {
+                    self.disconnect(self.no_room());
+                } else {
+                    self.follower.handle_connected();
+                }
             }
             // What an ended session still had to say is of no interest: the next one says it again.
             DecodedLinkEvent::Message { message } if self.outbox.is_some() => {
@@ -255,6 +266,21 @@ impl CopyThread {
         }
         self.link.problem = Some(reason);
         self.show_link();
+    }
+
+    /// What waits for the disk is in memory: without an end to that, a disk that stays full would be the end of the process. The copy
+    /// goes stale instead, and is brought level when there is room.
+    fn stop_following_without_room(&mut self) {
+        if self.books.holder.writer().backlog_bytes() > self.backlog_bytes_max {
+            self.disconnect(self.no_room());
+        }
+    }
+
+    fn no_room(&self) -> String {
+        let bytes = self.books.holder.writer().backlog_bytes();
+        format!(
+            "this server's disk is full or slow: {bytes} bytes of committed books wait for it, and no more are taken in"
+        )
     }
 
     fn handle_submission(&mut self, submission: Submission, wait: Duration, reply: oneshot::Sender<WriteOutcome>) {

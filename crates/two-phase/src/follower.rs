@@ -394,7 +394,12 @@ impl Follower {
     }
 
     fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
-        let is_current = |repair: &Repair| self.state.manifest.record(&repair.path) == repair.record.as_ref();
+        // What a catch-up has found on the disk must stay there.
+        let is_current = |repair: &Repair| {
+            let own = self.state.manifest.record(&repair.path).copied();
+            let learnt = self.learner.as_ref().map_or(own, |learner| learner.record(&repair.path));
+            own == repair.record && learnt == repair.record
+        };
         let (repairs, changed): (Vec<_>, Vec<_>) = repairs.into_iter().partition(is_current);
         let reason = "a newer round changes this file";
         let left = changed

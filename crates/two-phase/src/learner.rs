@@ -101,6 +101,11 @@ impl Learner {
         self.catch_up
     }
 
+    /// What a file will have to hold, as far as it is known by now.
+    pub(crate) fn record(&self, path: &BookPath) -> Option<Record> {
+        self.on_top.get(path).copied().unwrap_or_else(|| self.manifest.record(path).copied())
+    }
+
     /// Where it leads, with the rounds on top.
     #[must_use]
     pub(crate) fn reached(&self) -> CatchUpTarget {

@@ -96,8 +96,8 @@ impl Replicator {
         }
     }
 
-    /// A repair is a compare-and-swap: only while its record is still the newest one, and no round is about to change the file
-    /// (rules NoRollback and NoResurrection).
+    /// A repair is a compare-and-swap: only while its record is still the newest one, and neither a round nor a catch-up is about to
+    /// change the file (rules NoRollback and NoResurrection). What a catch-up has found on the disk must stay there.
     pub(super) fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
         let (mut current, mut left) = (Vec::new(), Vec::new());
         for repair in repairs {
@@ -107,8 +107,10 @@ impl Replicator {
                 .iter()
                 .flat_map(|prepare| &prepare.changes)
                 .any(|change| change.path == repair.path);
+            let own = self.state.manifest.record(&repair.path).copied();
+            let learnt = self.learner.as_ref().map_or(own, |learner| learner.record(&repair.path));
             let is_blind = Mutant::RepairsByOldRecord.is_on();
-            if is_blind || !changing && self.state.manifest.record(&repair.path) == repair.record.as_ref() {
+            if is_blind || !changing && own == repair.record && learnt == repair.record {
                 current.push(repair);
             } else {
                 let reason = "a newer round changes this file".to_owned();

@@ -5,7 +5,8 @@ use crate::values::{digest, file, path, put};
 use catalogue::BookPath;
 use protocol::{
     CatchUpId, CatchUpTarget, Change, CommittedChange, CommittedRound, Content, FetchedFile, FromAppServer,
-    FromLearner, Standing, ToAppServer, ToCoordinator, ToLearner, ToReplicator, Version, WantedFile,
+    FromLearner, HolderRequest, Repair, RequestId, Standing, ToAppServer, ToCoordinator, ToLearner, ToReplicator,
+    Version, WantedFile,
 };
 use two_phase::Manifest;
 use two_phase::follower::{Follower, FollowerEffect};
@@ -118,6 +119,23 @@ fn files_that_the_disk_holds_already_are_not_fetched() {
     assert_eq!(replica.take(), [ReplicatorEffect::Install { catch_up: CATCH_UP, removed: vec![path(1)] }]);
 }
 
+/// Rule NoRollback: the bytes that a catch-up found in place may look like damage to a restore that judged by the record before
+/// (found by seed 64403).
+#[test]
+fn file_that_the_catch_up_changes_is_not_mended_by_its_old_record() {
+    let (mut replica, _, _) = learning();
+    for book in [1, 2] {
+        let record = replica.core.state().manifest.record(&path(book)).copied();
+        let content = record.map(|_| Content::from(file(1, "Emma")));
+        let repair = Repair { path: path(book), found: None, record, content };
+        let request = HolderRequest::Heal { request: RequestId(1), repairs: vec![repair], foreign: Vec::new() };
+        let effects = replica.hear(ToReplicator::Files(request));
+        let left =
+            effects.iter().any(|effect| matches!(effect, ReplicatorEffect::Heal { left, .. } if left.len() == 1));
+        assert!(left, "book {book}: {effects:?}");
+    }
+}
+
 #[test]
 fn wrong_bytes_and_missing_bytes_are_not_stored() {
     for content in [Some(file(2, "Persuation")), None] {
@@ -200,6 +218,18 @@ fn learning_follower(meanwhile: &Change) -> (Follower, Manifest) {
 
 fn paths(files: &[FetchedFile]) -> Vec<BookPath> {
     files.iter().map(|file| file.wanted.path).collect()
+}
+
+#[test]
+fn file_that_the_catch_up_of_an_app_server_takes_away_is_not_mended_by_its_old_record() {
+    let (mut follower, _) = learning_follower(&put("m", 2, "Persuasion"));
+    let record = follower.state().manifest.record(&path(3)).copied();
+    let repair = Repair { path: path(3), found: None, record, content: Some(Content::from(file(3, "Sanditon"))) };
+    let heal = HolderRequest::Heal { request: RequestId(1), repairs: vec![repair], foreign: Vec::new() };
+    let effects = follower_hears(&mut follower, ToAppServer::Files(heal));
+    assert!(
+        matches!(&effects[..], [FollowerEffect::Heal { repairs, left, .. }] if repairs.is_empty() && left.len() == 1)
+    );
 }
 
 #[test]

@@ -192,11 +192,12 @@ impl Stage {
     /// and comes back.
     async fn hang(&mut self, second_armed: Option<&str>, first_armed: Option<&str>) {
         let [first, second] = [1, 2].map(Service::Replicator);
+        // First, so that nobody dies of a round of the coordinator before.
+        self.cluster.kill(Service::Coordinator);
         self.cluster.kill(first);
         self.cluster.start_armed(first, Some("prepare_received"));
         self.cluster.kill(second);
         self.cluster.start_armed(second, second_armed);
-        self.cluster.kill(Service::Coordinator);
         self.cluster.start_pausing(Service::Coordinator, "prepare_sent");
         self.cluster.wait_until_dead(first).await;
         self.cluster.start_armed(first, first_armed);

@@ -4,18 +4,18 @@
 //! without a connection may dial either coordinator. What a process writes becomes durable in one event, or is lost with it.
 
 use crate::configuration::Configuration;
-use crate::coordinator_node::{CoordinatorNode, cluster_id};
+use crate::coordinator_node::{CoordinatorNode, NOW, cluster_id, member};
 use crate::facts::{Broken, Facts};
 use crate::replicator_node::ReplicatorNode;
 use catalogue::{Author, Book, BookDraft, BookId, BookPath, Timestamp};
 use protocol::{
-    Action, Change, CommitPolicy, Content, Digest, FromAppServer, FromCoordinator, Incarnation, Precondition,
-    RequestId, Submission, SubmissionAnswer, ToAppServer, ToCoordinator, ToReplicator,
+    Action, Change, CommitPolicy, Content, Digest, FromAppServer, FromCoordinator, Incarnation, PeerAnswer,
+    Precondition, RequestId, Submission, SubmissionAnswer, ToAppServer, ToCoordinator, ToReplicator,
 };
 use std::collections::VecDeque;
 use two_phase::coordinator::{CoordinatorEffect, SessionId};
 use two_phase::follower::{Follower, FollowerEffect, FollowerState};
-use two_phase::replicator::ReplicatorEffect;
+use two_phase::replicator::{PeerRequest, ReplicatorEffect};
 use uuid::Uuid;
 
 /// The connection of the one app-server, which every coordinator has from its start on.
@@ -56,6 +56,10 @@ pub enum Event {
     Dials(usize, Which),
     /// The time for votes is up.
     TimeIsUp(Which),
+    /// This replicator, in doubt, asks its peers, who hear it at once.
+    Asks(usize),
+    /// The oldest answer of a peer reaches this replicator.
+    HearsPeer(usize),
 }
 
 /// A replicator's connection.
@@ -75,6 +79,7 @@ struct Spent {
     replicator_crashes: u8,
     breaks: u8,
     timeouts: u8,
+    questions: u8,
     dials: [u8; 3],
 }
 
@@ -85,6 +90,8 @@ pub(crate) struct Cluster {
     predecessor: Option<CoordinatorNode>,
     replicators: [ReplicatorNode; 3],
     links: [Option<Link>; 3],
+    /// Answers of peers that are on their way, and whose they are.
+    answers: [VecDeque<(usize, PeerAnswer)>; 3],
     starts: u64,
     sessions: u64,
     spent: Spent,
@@ -102,6 +109,7 @@ impl Cluster {
             predecessor: None,
             replicators: [0, 1, 2].map(ReplicatorNode::new),
             links: [None, None, None],
+            answers: Default::default(),
             starts: 1,
             sessions: 100,
             spent: Spent::default(),
@@ -162,6 +170,10 @@ impl Cluster {
             events.push(Event::TimeIsUp(Which::Present));
             events.extend(self.predecessor.is_some().then_some(Event::TimeIsUp(Which::Predecessor)));
         }
+        events.extend(all().filter(|index| !self.answers[*index].is_empty()).map(Event::HearsPeer));
+        if spent.questions < bounds.questions {
+            events.extend(all().filter(|index| self.replicators[*index].may_ask()).map(Event::Asks));
+        }
         let may_dial = |index: &usize| self.links[*index].is_none() && spent.dials[*index] < bounds.dials;
         for index in all().filter(may_dial) {
             events.push(Event::Dials(index, Which::Present));
@@ -194,6 +206,7 @@ impl Cluster {
                 self.spent.replicator_crashes += 1;
                 self.end_link(index, false);
                 self.replicators[index].crash();
+                self.answers[index].clear();
                 self.run_replicator(index);
             }
             Event::Breaks(index) => {
@@ -207,6 +220,17 @@ impl Cluster {
                     node.time_is_up();
                 }
                 self.run_coordinator(which);
+            }
+            Event::Asks(index) => {
+                self.spent.questions += 1;
+                self.replicators[index].core.handle_timer(NOW);
+                self.run_replicator(index);
+            }
+            Event::HearsPeer(index) => {
+                if let Some((asked, answer)) = self.answers[index].pop_front() {
+                    self.replicators[index].core.handle_peer_answer(&member(asked), answer);
+                    self.run_replicator(index);
+                }
             }
         }
     }
@@ -390,7 +414,15 @@ impl Cluster {
                     }
                 }
                 ReplicatorEffect::Disconnect { .. } => self.end_link(index, true),
-                // Files play no part here, and peers are asked only when time passes.
+                ReplicatorEffect::AskPeer { peer, question } => {
+                    let asked = (0..3).find(|asked| member(*asked) == peer.id).expect("there are three");
+                    self.replicators[asked].core.handle_peer_question(PeerRequest(index as u64), &question);
+                    self.run_replicator(asked);
+                }
+                ReplicatorEffect::AnswerPeer { request, answer } => {
+                    self.answers[request.0 as usize].push_back((index, answer));
+                }
+                // Files play no part here.
                 _ => {}
             }
         }

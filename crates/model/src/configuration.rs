@@ -19,6 +19,8 @@ pub struct Configuration {
     pub predecessor: bool,
     /// Whether the others go on without a replicator that is gone: a change of the view.
     pub in_sync: bool,
+    /// How often replicators in doubt ask their peers, all together.
+    pub questions: u8,
     /// How often one replicator dials.
     pub dials: u8,
 }
@@ -32,21 +34,24 @@ const NOTHING: Configuration = Configuration {
     timeouts: 0,
     predecessor: false,
     in_sync: false,
+    questions: 0,
     dials: 1,
 };
 
 impl Configuration {
     /// Those that are explored in every test run.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self { name: "timeout", timeouts: 1, ..NOTHING },
         Self { name: "break", breaks: 1, ..NOTHING },
         Self { name: "view-change", changes: 1, breaks: 1, in_sync: true, ..NOTHING },
         Self { name: "crash", changes: 1, coordinator_crashes: 1, ..NOTHING },
         Self { name: "predecessor", changes: 1, predecessor: true, ..NOTHING },
+        Self { name: "peers", changes: 1, questions: 1, ..NOTHING },
     ];
 
     /// Those that take longer.
-    pub const LARGE: [Self; 6] = [
+    pub const LARGE: [Self; 7] = [
+        Self { name: "peers-and-break", changes: 1, breaks: 1, questions: 1, ..NOTHING },
         Self { name: "view-change-and-crash", changes: 1, breaks: 1, in_sync: true, coordinator_crashes: 1, ..NOTHING },
         Self {
             name: "view-change-and-predecessor",

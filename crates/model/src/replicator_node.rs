@@ -3,7 +3,7 @@
 use crate::coordinator_node::{cluster_id, coordinator_id, member};
 use protocol::{Epoch, Incarnation, Standing};
 use two_phase::replicator::{
-    LogFound, Replicator, ReplicatorEffect, ReplicatorIdentity, ReplicatorRecord, ReplicatorState,
+    LogFound, PeerPacing, Replicator, ReplicatorEffect, ReplicatorIdentity, ReplicatorRecord, ReplicatorState,
 };
 use two_phase::{Fence, LogSequence};
 use uuid::Uuid;
@@ -17,6 +17,9 @@ pub(crate) struct ReplicatorNode {
     pub durable: usize,
     index: usize,
 }
+
+/// Time stands still in the model: when it passes is an event.
+const AT_ONCE: PeerPacing = PeerPacing { patience_ms: 0, ask_again_ms: 0 };
 
 fn identity(index: usize) -> ReplicatorIdentity {
     let incarnation = Incarnation(Uuid::from_u128(1 + index as u128));
@@ -32,14 +35,20 @@ fn beginning() -> ReplicatorState {
 impl ReplicatorNode {
     pub(crate) fn new(index: usize) -> Self {
         let core = Replicator::recover(identity(index), beginning(), LogSequence::ZERO, [], LogFound::Whole);
-        Self { core, log: Vec::new(), durable: 0, index }
+        Self { core: core.with_peer_pacing(AT_ONCE), log: Vec::new(), durable: 0, index }
     }
 
     /// The process dies, and is started again on the records that are durable.
     pub(crate) fn crash(&mut self) {
         self.log.truncate(self.durable);
         let log = self.log.clone();
-        self.core = Replicator::recover(identity(self.index), beginning(), LogSequence::ZERO, log, LogFound::Whole);
+        let core = Replicator::recover(identity(self.index), beginning(), LogSequence::ZERO, log, LogFound::Whole);
+        self.core = core.with_peer_pacing(AT_ONCE);
+    }
+
+    /// Whether it would ask its peers if time passed: it has voted, and does not know the outcome.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.core.state().prepared.is_some() && !self.has_unsynced()
     }
 
     /// What it asks for; what it writes is in the log from then on.

@@ -26,6 +26,11 @@ fn view_may_change_at_any_moment() {
 }
 
 #[test]
+fn peers_may_be_asked_at_any_moment() {
+    every_order_holds("peers");
+}
+
+#[test]
 fn coordinator_may_crash_at_any_moment() {
     every_order_holds("crash");
 }

@@ -28,3 +28,8 @@ fn decision_before_it_is_durable_is_found() {
 fn decision_without_a_vote_is_found() {
     is_found(Mutant::CommitsWithoutOneVote, "crash", "Validity");
 }
+
+#[test]
+fn guess_of_peers_that_are_all_in_doubt_is_found() {
+    is_found(Mutant::GuessesWhenAllAreInDoubt, "peers", "Agreement");
+}

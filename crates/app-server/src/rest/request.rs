@@ -23,8 +23,8 @@ pub(super) struct Id<T>(pub(super) T);
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        let detail = format!("The address cannot be read: {}.", rejection.body_text().trim_end_matches('.'));
-        Self::InvalidRequest { detail, errors: Vec::new() }
+        let why = rejection.body_text();
+        Self::NotFound { detail: format!("There is nothing at this address, which cannot be read: {why}.") }
     }
 }
 

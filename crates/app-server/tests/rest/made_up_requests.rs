@@ -176,6 +176,6 @@ async fn made_up_requests_are_answered_and_what_is_refused_changes_nothing() {
 #[tokio::test]
 async fn address_that_is_no_text_is_answered_like_every_other_that_is_wrong() {
     let server = Server::start().await;
-    let detail = server.get("/books/%ff").await.problem(422, "/problems/invalid-request");
+    let detail = server.get("/books/%ff").await.problem(404, "/problems/not-found");
     assert!(detail.contains("address"), "{detail}");
 }

@@ -126,7 +126,7 @@ fn file_that_the_catch_up_changes_is_not_mended_by_its_old_record() {
     let (mut replica, _, _) = learning();
     for book in [1, 2] {
         let record = replica.core.state().manifest.record(&path(book)).copied();
-        let content = record.map(|_| Content::from(file(1, "Emma")));
+        let content = record.map(|_| file(1, "Emma"));
         let repair = Repair { path: path(book), found: None, record, content };
         let request = HolderRequest::Heal { request: RequestId(1), repairs: vec![repair], foreign: Vec::new() };
         let effects = replica.hear(ToReplicator::Files(request));
@@ -224,7 +224,7 @@ fn paths(files: &[FetchedFile]) -> Vec<BookPath> {
 fn file_that_the_catch_up_of_an_app_server_takes_away_is_not_mended_by_its_old_record() {
     let (mut follower, _) = learning_follower(&put("m", 2, "Persuasion"));
     let record = follower.state().manifest.record(&path(3)).copied();
-    let repair = Repair { path: path(3), found: None, record, content: Some(Content::from(file(3, "Sanditon"))) };
+    let repair = Repair { path: path(3), found: None, record, content: Some(file(3, "Sanditon")) };
     let heal = HolderRequest::Heal { request: RequestId(1), repairs: vec![repair], foreign: Vec::new() };
     let effects = follower_hears(&mut follower, ToAppServer::Files(heal));
     assert!(

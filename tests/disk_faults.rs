@@ -48,7 +48,6 @@ async fn process_ends_and_comes_back(service: Service, faults: &str) {
     if matches!(service, Service::Replicator(_)) {
         writers.commit_more(100).await;
     }
-    // A start on the disk as it is fails too, in due form, or goes on where it does no harm.
     cluster.mend_disk(service);
     cluster.start_service(service);
     end(cluster, writers).await;

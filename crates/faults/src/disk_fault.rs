@@ -2,7 +2,7 @@
 //!
 //! With the setting `lab`, `CONCORDANCE_DISK_FAULTS` names a file that need not be there yet. While it is, each of its lines says what
 //! fails, and how: `log_sync io_error`. It is read at each operation, so that a test begins a fault by writing it and ends it by
-//! removing it. Without the variable an operation costs one relaxed load.
+//! removing it. Without the variable an operation costs one load.
 
 use crate::NotUnderstood;
 use std::io;
@@ -22,7 +22,7 @@ pub enum DiskOperation {
     LogWrite,
     /// The log is made durable.
     LogSync,
-    /// A book file is written, removed or moved.
+    /// A book file is written or removed.
     FileWrite,
     /// The book files are made durable.
     FileSync,

@@ -4,7 +4,7 @@
 //! NoPhantom). What it misses it catches up, as a replicator does, while rounds go on.
 
 use crate::fence::{Admission, Fence};
-use crate::learner::{Learner, LearnerStep};
+use crate::learner::{Learner, LearnerStep, is_newest};
 use crate::mutant::Mutant;
 use crate::{Manifest, committed_record};
 use catalogue::BookPath;
@@ -394,12 +394,7 @@ impl Follower {
     }
 
     fn heal(&mut self, request: RequestId, repairs: Vec<Repair>, foreign: Vec<String>) {
-        // What a catch-up has found on the disk must stay there.
-        let is_current = |repair: &Repair| {
-            let own = self.state.manifest.record(&repair.path).copied();
-            let learnt = self.learner.as_ref().map_or(own, |learner| learner.record(&repair.path));
-            own == repair.record && learnt == repair.record
-        };
+        let is_current = |repair: &Repair| is_newest(repair, &self.state.manifest, self.learner.as_ref());
         let (repairs, changed): (Vec<_>, Vec<_>) = repairs.into_iter().partition(is_current);
         let reason = "a newer round changes this file";
         let left = changed

@@ -10,8 +10,8 @@ use crate::manifest::committed_record;
 use crate::mutant::Mutant;
 use catalogue::BookPath;
 use protocol::{
-    BucketEntries, CatchUpId, CatchUpTarget, CommittedRound, Digest, FetchedFile, FromLearner, Record, ToLearner,
-    WantedFile,
+    BucketEntries, CatchUpId, CatchUpTarget, CommittedRound, Digest, FetchedFile, FromLearner, Record, Repair,
+    ToLearner, WantedFile,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -64,6 +64,13 @@ pub(crate) enum LearnerStep {
     },
 }
 
+/// Whether a repair names the newest record of its file: neither the own manifest nor a catch-up, which may have found its file in
+/// place, says otherwise (rules NoRollback and NoResurrection).
+pub(crate) fn is_newest(repair: &Repair, own: &Manifest, learner: Option<&Learner>) -> bool {
+    let own = own.record(&repair.path).copied();
+    own == repair.record && learner.is_none_or(|learner| learner.record(&repair.path) == own)
+}
+
 impl Learner {
     /// Begins a catch-up from the own manifest (an empty one, if it is not to be trusted). Files that are `distrusted` may hold
     /// anything, or be there without a record: each is looked at, and removed if the target does not have it.
@@ -102,7 +109,7 @@ impl Learner {
     }
 
     /// What a file will have to hold, as far as it is known by now.
-    pub(crate) fn record(&self, path: &BookPath) -> Option<Record> {
+    fn record(&self, path: &BookPath) -> Option<Record> {
         self.on_top.get(path).copied().unwrap_or_else(|| self.manifest.record(path).copied())
     }
 

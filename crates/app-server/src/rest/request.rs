@@ -16,7 +16,7 @@ use std::time::Duration;
 const LIMIT_MAX: usize = 500;
 const LIMIT_DEFAULT: usize = 50;
 
-/// The last part of an address: the name of one thing.
+/// The name of one thing in an address. Of any type, as the library would take a plain struct for the parts of the whole address.
 #[derive(axum::extract::FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(ApiError))]
 pub(super) struct Id<T>(pub(super) T);

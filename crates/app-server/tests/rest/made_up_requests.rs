@@ -79,11 +79,11 @@ fn good_requests() -> Vec<Request> {
         request(Method::POST, "/restorations", std::slice::from_ref(&json), json!({ "dry_run": true }).to_string()),
         request(
             Method::POST,
-            "/lab/vote-abort",
+            "/lab/replicators/replicator-1/vote-abort",
             std::slice::from_ref(&json),
-            json!({ "member": "replicator-1", "reason": "x" }).to_string(),
+            json!({ "reason": "x" }).to_string(),
         ),
-        request(Method::POST, "/replications", std::slice::from_ref(&json), json!({ "paths": [] }).to_string()),
+        request(Method::POST, "/replications", std::slice::from_ref(&json), json!({ "vote": "commit" }).to_string()),
         request(Method::GET, "/rounds?limit=3", &[], String::new()),
         request(Method::GET, "/changes/a-key", &[], String::new()),
     ]

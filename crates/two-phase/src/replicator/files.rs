@@ -3,7 +3,7 @@
 //! Which file is right is decided by a record of the manifest, never by what is on the disk.
 
 use super::{Replicator, ReplicatorEffect, ReplicatorState};
-use crate::learner::{Learner, LearnerStep};
+use crate::learner::{Learner, LearnerStep, is_newest};
 use crate::mutant::Mutant;
 use catalogue::BookPath;
 use protocol::{
@@ -107,10 +107,8 @@ impl Replicator {
                 .iter()
                 .flat_map(|prepare| &prepare.changes)
                 .any(|change| change.path == repair.path);
-            let own = self.state.manifest.record(&repair.path).copied();
-            let learnt = self.learner.as_ref().map_or(own, |learner| learner.record(&repair.path));
             let is_blind = Mutant::RepairsByOldRecord.is_on();
-            if is_blind || !changing && own == repair.record && learnt == repair.record {
+            if is_blind || !changing && is_newest(&repair, &self.state.manifest, self.learner.as_ref()) {
                 current.push(repair);
             } else {
                 let reason = "a newer round changes this file".to_owned();

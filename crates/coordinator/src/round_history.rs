@@ -1,6 +1,6 @@
 //! The rounds that people are shown: the last ones, with each vote and its time. In memory only; the decisions are in the log.
 
-use protocol::{ClusterEvent, MemberId, QueryAnswer, RoundId, RoundOutcome, RoundReport, VoteReport};
+use protocol::{ClusterEvent, MemberId, QueryAnswer, RoundId, RoundOutcome, RoundReport, VoteReport, VoteTook};
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,15 +30,17 @@ impl RoundHistory {
             ClusterEvent::RoundStarted { round, participants, changes } => {
                 self.begin(*round, participants, *changes, now_us);
             }
-            ClusterEvent::VoteReceived { round, member, commit, cause, reason } => {
+            ClusterEvent::VoteReceived { round, member, commit, cause, reason, took } => {
                 self.update(*round, now_us, |report, after_us| {
                     let vote = if *commit { "commit" } else { "abort" };
                     if let Some(report) = report.votes.iter_mut().find(|report| report.member == *member) {
                         (report.vote, report.cause) = (vote.to_owned(), cause.clone());
                         (report.reason, report.after_us) = (reason.clone(), Some(after_us));
+                        note_times(report, after_us, *took);
                     }
                 });
             }
+            ClusterEvent::RoundAcknowledged { member, round } => self.acknowledge(member, *round, now_us),
             ClusterEvent::RoundCommitted { round, version } => self.update(*round, now_us, |report, after_us| {
                 (report.outcome, report.version) = (RoundOutcome::Committed, Some(*version));
                 report.decided_after_us = Some(after_us);
@@ -75,13 +77,7 @@ impl RoundHistory {
             self.rounds.pop_front();
         }
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let silent = |member: &MemberId| VoteReport {
-            member: member.clone(),
-            vote: "none".to_owned(),
-            cause: None,
-            reason: None,
-            after_us: None,
-        };
+        let silent = |member: &MemberId| VoteReport::new(member.clone(), "none", None, None);
         let report = RoundReport {
             round,
             outcome: RoundOutcome::InFlight,
@@ -104,9 +100,30 @@ impl RoundHistory {
         }
     }
 
+    /// Whoever knows how a round ended knows it of all before.
+    fn acknowledge(&mut self, member: &MemberId, round: RoundId, now_us: u64) {
+        let through = self.rounds.partition_point(|kept| kept.report.round <= round);
+        for kept in self.rounds.range_mut(..through).rev() {
+            let Some(report) = kept.report.votes.iter_mut().find(|report| report.member == *member) else { continue };
+            if report.acknowledged_after_us.is_some() {
+                break;
+            }
+            report.acknowledged_after_us = Some(now_us - kept.began_us);
+        }
+    }
+
     fn find(&self, round: RoundId) -> Option<usize> {
         self.rounds.binary_search_by(|kept| kept.report.round.cmp(&round)).ok()
     }
+}
+
+/// The moments at a participant, on the coordinator's clock: what the way there and back took is halved.
+fn note_times(report: &mut VoteReport, after_us: u64, took: Option<VoteTook>) {
+    let Some(VoteTook { staged_us, durable_us }) = took.filter(|took| took.durable_us <= after_us) else { return };
+    let received_us = (after_us - durable_us) / 2;
+    report.received_after_us = Some(received_us);
+    report.staged_after_us = Some(received_us + staged_us.min(durable_us));
+    report.durable_after_us = Some(received_us + durable_us);
 }
 
 #[cfg(test)]
@@ -132,13 +149,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_participant_took_stands_in_the_middle_of_what_its_vote_took() {
+        let mut report = VoteReport::new("replicator-1".parse().unwrap(), "commit", None, None);
+        note_times(&mut report, 1_000, Some(VoteTook { staged_us: 100, durable_us: 600 }));
+        let times = [report.received_after_us, report.staged_after_us, report.durable_after_us];
+        assert_eq!(times, [Some(200), Some(300), Some(800)]);
+
+        let mut report = VoteReport::new("replicator-1".parse().unwrap(), "commit", None, None);
+        note_times(&mut report, 1_000, Some(VoteTook { staged_us: 0, durable_us: 1_001 }));
+        assert_eq!(report.durable_after_us, None, "a clock that says more than passed here says nothing");
+    }
+
+    #[test]
+    fn whoever_acknowledges_a_round_acknowledges_those_before() {
+        let mut history = RoundHistory::new(Instant::now());
+        (1..=3).for_each(|number| history.note(&started(number)));
+        let (member, round) = ("replicator-1".parse().unwrap(), "1-2".parse().unwrap());
+        history.note(&ClusterEvent::RoundAcknowledged { member, round });
+        let has_acknowledged = |number: u64| {
+            let report = history.round(format!("1-{number}").parse().unwrap()).unwrap();
+            report.votes[0].acknowledged_after_us.is_some()
+        };
+        assert_eq!([1, 2, 3].map(has_acknowledged), [true, true, false]);
+    }
+
+    #[test]
     fn a_round_shows_each_vote_and_how_it_ended() {
         let mut history = RoundHistory::new(Instant::now());
         history.note(&started(1));
         let round = "1-1".parse().unwrap();
         let member: MemberId = "replicator-1".parse().unwrap();
         let (cause, reason) = (Some("mine".to_owned()), Some("its disk is full".to_owned()));
-        history.note(&ClusterEvent::VoteReceived { round, member, commit: false, cause, reason });
+        history.note(&ClusterEvent::VoteReceived { round, member, commit: false, cause, reason, took: None });
         history.note(&ClusterEvent::RoundAborted { round, reason: "replicator-1 voted abort".to_owned() });
         let report = history.round(round).unwrap();
         assert_eq!((report.outcome, report.votes[0].vote.as_str()), (RoundOutcome::Aborted, "abort"));

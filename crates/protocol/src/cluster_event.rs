@@ -1,6 +1,6 @@
 //! What happens in the cluster, as it is told to people.
 
-use crate::{Epoch, HolderId, MemberId, RestorationId, RoundId, Version, ViewNumber};
+use crate::{Epoch, HolderId, MemberId, RestorationId, RoundId, Version, ViewNumber, VoteTook};
 use serde::{Deserialize, Serialize};
 
 /// What an event is about: the name under which it is streamed.
@@ -56,6 +56,15 @@ pub enum ClusterEvent {
         cause: Option<String>,
         /// Why, for people.
         reason: Option<String>,
+        /// How long it took there, if it says so.
+        took: Option<VoteTook>,
+    },
+    /// A replicator has told that it durably knows how this round ended, and all before it.
+    RoundAcknowledged {
+        /// Who.
+        member: MemberId,
+        /// The round.
+        round: RoundId,
     },
     /// The decision is durable.
     RoundCommitted {
@@ -196,6 +205,7 @@ impl ClusterEvent {
         match self {
             Self::RoundStarted { .. }
             | Self::VoteReceived { .. }
+            | Self::RoundAcknowledged { .. }
             | Self::RoundCommitted { .. }
             | Self::RoundAborted { .. }
             | Self::RoundEnded { .. } => EventKind::Round,
@@ -219,6 +229,7 @@ impl ClusterEvent {
         match self {
             Self::RoundStarted { round, .. }
             | Self::VoteReceived { round, .. }
+            | Self::RoundAcknowledged { round, .. }
             | Self::RoundCommitted { round, .. }
             | Self::RoundAborted { round, .. }
             | Self::RoundEnded { round }
@@ -236,6 +247,7 @@ impl ClusterEvent {
                 members.iter().map(ToString::to_string).collect()
             }
             Self::VoteReceived { member, .. }
+            | Self::RoundAcknowledged { member, .. }
             | Self::MemberConnected { member, .. }
             | Self::MemberDisconnected { member, .. }
             | Self::MemberRefused { member, .. }
@@ -264,6 +276,9 @@ impl ClusterEvent {
             }
             Self::VoteReceived { round, member, reason, .. } => {
                 format!("{member} voted abort on round {round}: {}", reason.as_deref().unwrap_or("no reason given."))
+            }
+            Self::RoundAcknowledged { member, round } => {
+                format!("{member} durably knows how round {round} ended.")
             }
             Self::RoundCommitted { round, version } => {
                 format!("Round {round} is committed: the decision is durable and makes version {version}.")
@@ -320,6 +335,7 @@ mod tests {
             commit: false,
             cause: Some("mine".to_owned()),
             reason: Some("its disk is full.".to_owned()),
+            took: None,
         };
         assert_eq!(event.sentence(), "replicator-2 voted abort on round 3-17: its disk is full.");
         assert_eq!(event.round().unwrap().to_string(), "3-17");

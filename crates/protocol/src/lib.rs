@@ -49,7 +49,9 @@ pub use page_address::{InvalidPageAddress, PageAddress};
 pub use peer_messages::{PeerAnswer, PeerKnowledge, PeerQuestion};
 pub use record::{BUCKETS, BucketNumber, Record};
 pub use recovery::{OpenRound, RecoveryAnswer, RecoveryOrder, RecoveryPlan, RecoveryQuestion, Witness};
-pub use replicator_messages::{FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator};
+pub use replicator_messages::{
+    FromCoordinator, PreparedRound, ReplicatorHello, Standing, ToCoordinator, ToReplicator, VoteTook,
+};
 pub use replicator_status::{InDoubt, ReplicatorStatus};
 pub use restoration_report::{
     Basis, FileReport, HealAction, HealReport, HoldingKind, HoldingReport, NotCompared, Phase, Progress,

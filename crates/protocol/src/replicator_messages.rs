@@ -141,6 +141,16 @@ pub struct ReplicatorHello {
     pub view: Option<View>,
 }
 
+/// How long a replicator took from the arrival of a prepare, by its own clock, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteTook {
+    /// Until the record that the vote rests on was handed to the disk.
+    pub staged_us: u64,
+    /// Until it was durable.
+    pub durable_us: u64,
+}
+
 /// What a replicator says to the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -169,6 +179,9 @@ pub enum ToCoordinator {
         vote: Vote,
         /// How many more bytes of committed files may wait to be written here; 0: no round at present.
         credit_bytes: u64,
+        /// How long that took here. For people only: nothing is decided by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took: Option<VoteTook>,
     },
     /// This replicator's committed state, durable here.
     Acknowledge {

@@ -29,6 +29,37 @@ pub struct VoteReport {
     pub reason: Option<String>,
     /// When the vote arrived, in microseconds after the round began.
     pub after_us: Option<u64>,
+    /// When the prepare had arrived there, in microseconds after the round began. As clocks differ, it is reckoned from how long
+    /// the participant took, and as if both ways took equally long; so are the two that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_after_us: Option<u64>,
+    /// When the record that the vote rests on was handed to its disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged_after_us: Option<u64>,
+    /// When that record was durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable_after_us: Option<u64>,
+    /// When it had acknowledged the outcome, in microseconds after the round began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_after_us: Option<u64>,
+}
+
+impl VoteReport {
+    /// A vote without its times.
+    #[must_use]
+    pub fn new(member: MemberId, vote: &str, cause: Option<String>, reason: Option<String>) -> Self {
+        Self {
+            member,
+            vote: vote.to_owned(),
+            cause,
+            reason,
+            after_us: None,
+            received_after_us: None,
+            staged_after_us: None,
+            durable_after_us: None,
+            acknowledged_after_us: None,
+        }
+    }
 }
 
 /// A round, from its beginning to its end.

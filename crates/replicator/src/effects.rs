@@ -7,10 +7,11 @@ use crate::peers::{self, Peers};
 use crate::recovery::FirstAppend;
 use faults::{CrashPoint, crash_point};
 use holder::Holder;
-use protocol::{CatchUpId, HolderRequest, ToCoordinator, Version};
+use protocol::{CatchUpId, HolderRequest, RoundId, ToCoordinator, Version, VoteTook};
 use service::websocket::Outbox;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 use storage::file_writer::FileWrite;
 use storage::log::{Log, LogError, NextSegment};
 use two_phase::replicator::{FileChange, PeerRequest, Replicator, ReplicatorEffect, ReplicatorRecord};
@@ -31,6 +32,14 @@ pub(crate) struct Effects {
     /// What has been done when they are durable.
     durable_next: Vec<CrashPoint>,
     applied: Version,
+    preparing: Option<Preparing>,
+}
+
+/// The prepare that came last, for what is told of its times.
+struct Preparing {
+    round: RoundId,
+    received: Instant,
+    staged: Instant,
 }
 
 /// What came of a list of effects.
@@ -48,6 +57,14 @@ pub(crate) struct Done {
     pub scrub_now: bool,
     /// Why the process must end.
     pub stop: Option<String>,
+}
+
+impl Preparing {
+    /// Asked when the vote leaves, which is right after the sync.
+    fn took(&self) -> VoteTook {
+        let since = |moment: Instant| u64::try_from((moment - self.received).as_micros()).unwrap_or(u64::MAX);
+        VoteTook { staged_us: since(self.staged), durable_us: since(Instant::now()) }
+    }
 }
 
 impl Effects {
@@ -70,7 +87,14 @@ impl Effects {
             unsynced: false,
             durable_next: Vec::new(),
             applied,
+            preparing: None,
         }
+    }
+
+    /// A prepare has come.
+    pub(crate) fn prepare_received(&mut self, round: RoundId) {
+        let now = Instant::now();
+        self.preparing = Some(Preparing { round, received: now, staged: now });
     }
 
     pub(crate) fn connect(&mut self, outbox: Option<Outbox>) {
@@ -113,7 +137,7 @@ impl Effects {
                     done.bytes += self.append(sequence, &record)?;
                     done.sync_now |= sync == SyncWhen::Now;
                 }
-                ReplicatorEffect::Send(message) => self.send(&message),
+                ReplicatorEffect::Send(message) => self.send(message),
                 ReplicatorEffect::AskPeer { peer, question } => self.peers.ask(peer, &question),
                 ReplicatorEffect::AnswerPeer { request, answer } => {
                     if let Some(outbox) = self.asking.remove(&request) {
@@ -209,6 +233,11 @@ impl Effects {
         };
         assert_eq!(appended.value(), sequence.0, "the core and the log count the same records");
         self.unsynced = true;
+        if let (ReplicatorRecord::Prepared(_) | ReplicatorRecord::Refused { .. }, Some(preparing)) =
+            (record, &mut self.preparing)
+        {
+            preparing.staged = Instant::now();
+        }
         if let Some((appended, durable)) = points(record) {
             crash_point::reach(appended);
             self.durable_next.push(durable);
@@ -216,9 +245,12 @@ impl Effects {
         Ok(payload.len())
     }
 
-    fn send(&self, message: &ToCoordinator) {
+    fn send(&self, mut message: ToCoordinator) {
         let Some(outbox) = &self.outbox else { return };
-        outbox.send(serde_json::to_string(message).expect("a message has only text keys and plain values"));
+        if let ToCoordinator::Vote { round, took, .. } = &mut message {
+            *took = self.preparing.as_ref().filter(|preparing| preparing.round == *round).map(Preparing::took);
+        }
+        outbox.send(serde_json::to_string(&message).expect("a message has only text keys and plain values"));
         match message {
             ToCoordinator::Vote { .. } => crash_point::reach_after_sending(CrashPoint::VoteSent),
             ToCoordinator::Acknowledge { .. } => crash_point::reach_after_sending(CrashPoint::AcknowledgeSent),

@@ -216,7 +216,10 @@ impl Runtime {
             self.learn_key(data_key);
         }
         match &message.message {
-            ToReplicator::Prepare(_) => crash_point::reach(CrashPoint::PrepareReceived),
+            ToReplicator::Prepare(prepare) => {
+                crash_point::reach(CrashPoint::PrepareReceived);
+                self.effects.prepare_received(prepare.round);
+            }
             ToReplicator::Commit { .. } => crash_point::reach(CrashPoint::CommitReceived),
             _ => {}
         }

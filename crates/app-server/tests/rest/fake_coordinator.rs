@@ -299,13 +299,9 @@ impl Truth {
     }
 
     fn aborted(&self) -> SubmissionAnswer {
-        let vote = VoteReport {
-            member: "replicator-2".parse().unwrap(),
-            vote: "abort".to_owned(),
-            cause: Some("forced".to_owned()),
-            reason: Some("asked to in the lab.".to_owned()),
-            after_us: Some(1_234),
-        };
+        let (cause, why) = (Some("forced".to_owned()), Some("asked to in the lab.".to_owned()));
+        let member = "replicator-2".parse().unwrap();
+        let vote = VoteReport { after_us: Some(1_234), ..VoteReport::new(member, "abort", cause, why) };
         let round = RoundId { epoch: self.epoch, number: RoundNumber(77) };
         SubmissionAnswer::Aborted {
             round,

@@ -219,7 +219,9 @@ impl Coordinator {
                     self.need_recovery(reason);
                 }
             }
-            ToCoordinator::Vote { round, vote, credit_bytes } => self.handle_vote(member, round, vote, credit_bytes),
+            ToCoordinator::Vote { round, vote, credit_bytes, took } => {
+                self.handle_vote(member, round, vote, credit_bytes, took)
+            }
             ToCoordinator::Acknowledge { settled, version, root } => {
                 self.handle_acknowledge(member, settled, version, root)
             }
@@ -343,6 +345,10 @@ impl Coordinator {
             || (self.observes(member) && self.state.root_of(version) == Some(root));
         let Some(link) = self.members.link_mut(member) else { return };
         (link.version, link.root) = (version, root);
+        if settled.epoch == self.epoch {
+            self.happened(ClusterEvent::RoundAcknowledged { member: member.clone(), round: settled });
+        }
+        let Some(link) = self.members.link(member) else { return };
         if link.prepared.is_some_and(|prepared| prepared.round <= settled) {
             self.members.settle(member);
         }

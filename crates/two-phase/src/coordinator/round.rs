@@ -164,7 +164,7 @@ impl Round {
                 Some(Ballot::Gone(reason)) => ("none", None, Some(reason.clone())),
                 None => ("none", None, None),
             };
-            VoteReport { member, vote: vote.to_owned(), cause: cause.map(str::to_owned), reason, after_us: None }
+            VoteReport::new(member, vote, cause.map(str::to_owned), reason)
         };
         self.participants.iter().map(report).collect()
     }

@@ -8,7 +8,7 @@ use crate::mutant::Mutant;
 use protocol::{
     ClusterEvent, CommitPolicy, CommitRule, CommittedAnswer, CommittedChange, CommittedRound, MemberId, MemberState,
     Outcome, Parent, Participant, Prepare, Refusal, RoundId, SubmissionAnswer, ToAppServer, ToReplicator, View, Vote,
-    VoteReport,
+    VoteReport, VoteTook,
 };
 use std::collections::HashMap;
 
@@ -140,7 +140,14 @@ impl Coordinator {
         );
     }
 
-    pub(super) fn handle_vote(&mut self, member: &MemberId, round_id: RoundId, vote: Vote, credit_bytes: u64) {
+    pub(super) fn handle_vote(
+        &mut self,
+        member: &MemberId,
+        round_id: RoundId,
+        vote: Vote,
+        credit_bytes: u64,
+        took: Option<VoteTook>,
+    ) {
         if let Some(link) = self.members.link_mut(member) {
             link.credit_bytes = credit_bytes;
         }
@@ -156,6 +163,7 @@ impl Coordinator {
                 commit,
                 cause,
                 reason,
+                took,
             });
             self.conclude_vote();
         }

@@ -294,7 +294,8 @@ impl Replicator {
             Then::Vote(round, vote) => {
                 // As it is now: an older credit would follow the news that there is room again.
                 let credit_bytes = self.capacity.credit_bytes;
-                self.send(ToCoordinator::Vote { round, vote, credit_bytes });
+                // How long it took is for the driver to say: there is no clock here.
+                self.send(ToCoordinator::Vote { round, vote, credit_bytes, took: None });
             }
             Then::Conclude(files, acknowledge) => {
                 if let Some(CommittedFiles { version, files }) = files {

@@ -16,7 +16,7 @@ fn commit_vote_leaves_only_when_the_prepare_record_is_durable() {
         replica.hear(ToReplicator::Prepare(prepare.clone())),
         [ReplicatorEffect::Append { sequence, record: ReplicatorRecord::Prepared(prepare), sync: SyncWhen::Now }]
     );
-    let vote = ToCoordinator::Vote { round: round(1, 1), vote: Vote::Commit, credit_bytes: 77 };
+    let vote = ToCoordinator::Vote { round: round(1, 1), vote: Vote::Commit, credit_bytes: 77, took: None };
     assert_eq!(replica.durable(), [ReplicatorEffect::Send(vote)]);
 }
 
@@ -32,7 +32,12 @@ fn abort_vote_leaves_only_when_the_refusal_is_durable() {
         panic!("{effects:?}");
     };
     assert_eq!((*refused, *sync), (round(1, 1), SyncWhen::Now));
-    let vote = ToCoordinator::Vote { round: *refused, vote: Vote::Abort { cause: cause.clone() }, credit_bytes: 77 };
+    let vote = ToCoordinator::Vote {
+        round: *refused,
+        vote: Vote::Abort { cause: cause.clone() },
+        credit_bytes: 77,
+        took: None,
+    };
     assert_eq!(replica.durable(), [ReplicatorEffect::Send(vote)]);
 }
 

@@ -212,7 +212,7 @@ impl Cluster {
     }
 
     pub(crate) fn vote(&mut self, number: u8, round: RoundId, vote: Vote) -> Vec<CoordinatorEffect> {
-        self.replicator_says(number, ToCoordinator::Vote { round, vote, credit_bytes: 1_000 })
+        self.replicator_says(number, ToCoordinator::Vote { round, vote, credit_bytes: 1_000, took: None })
     }
 
     /// Every member votes commit.

@@ -67,7 +67,7 @@ fn confirmation_gives_the_vote_back_once_it_is_durable() {
     assert_eq!(replica.durable(), [replica.acknowledgement()]);
     let prepare = replica.prepare(2, vec![put("b", 2, "Persuasion")]);
     replica.hear(ToReplicator::Prepare(prepare));
-    let vote = ToCoordinator::Vote { round: round(1, 2), vote: Vote::Commit, credit_bytes: u64::MAX };
+    let vote = ToCoordinator::Vote { round: round(1, 2), vote: Vote::Commit, credit_bytes: u64::MAX, took: None };
     assert_eq!(replica.durable(), [ReplicatorEffect::Send(vote)]);
 }
 

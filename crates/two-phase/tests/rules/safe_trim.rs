@@ -18,11 +18,17 @@ fn decision_is_kept_until_every_participant_has_acknowledged_it() {
     let mut cluster = Cluster::level(3);
     let decided = cluster.decide(vec![put("a", 1, "Emma")]);
     let ended = CoordinatorEffect::Happened(ClusterEvent::RoundEnded { round: decided });
+    let acknowledged = |number| {
+        CoordinatorEffect::Happened(ClusterEvent::RoundAcknowledged {
+            member: crate::values::member(number),
+            round: decided,
+        })
+    };
     for number in [1, 3] {
-        assert_eq!(cluster.acknowledge(number), []);
+        assert_eq!(cluster.acknowledge(number), [acknowledged(number)]);
         assert_eq!(cluster.core.state().retained.len(), 1);
     }
-    assert_eq!(cluster.acknowledge(2), [ended]);
+    assert_eq!(cluster.acknowledge(2), [acknowledged(2), ended]);
     assert!(cluster.core.state().retained.is_empty());
     assert_eq!(cluster.core.state().retained.forgotten_through(), decided);
 }

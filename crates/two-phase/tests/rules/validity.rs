@@ -39,8 +39,14 @@ fn last_commit_vote_makes_the_decision() {
         decided_at_ms: cluster.now.unix_ms,
     };
     let sequence = cluster.records().last().unwrap().0.next();
-    let voted =
-        ClusterEvent::VoteReceived { round: in_flight, member: member(3), commit: true, cause: None, reason: None };
+    let voted = ClusterEvent::VoteReceived {
+        round: in_flight,
+        member: member(3),
+        commit: true,
+        cause: None,
+        reason: None,
+        took: None,
+    };
     assert_eq!(
         cluster.vote(3, in_flight, Vote::Commit),
         [

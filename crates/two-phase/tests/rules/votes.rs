@@ -98,7 +98,7 @@ fn own_fault_is_no_fault_of_the_changes_which_are_tried_again_after_a_pause() {
 fn replicator_without_credit_is_left_in_peace_until_it_has_room() {
     let mut cluster = Cluster::level(1);
     cluster.submit(1, vec![put("a", 1, "Emma")]);
-    let vote = ToCoordinator::Vote { round: round(1, 1), vote: Vote::Commit, credit_bytes: 0 };
+    let vote = ToCoordinator::Vote { round: round(1, 1), vote: Vote::Commit, credit_bytes: 0, took: None };
     cluster.replicator_says(1, vote);
     cluster.durable();
     assert_eq!(cluster.submit(2, vec![put("b", 2, "Persuasion")]), []);
@@ -116,20 +116,9 @@ fn fault_of_a_change_answers_its_submission_and_tries_the_others_again() {
     cluster.vote(1, round(1, 1), Vote::Commit);
     let effects = cluster.vote(2, round(1, 1), faults("bad", "it is no XML"));
     let reason = "replicator-2 voted abort: it is no XML".to_owned();
-    let committed = VoteReport {
-        member: crate::values::member(1),
-        vote: "commit".to_owned(),
-        cause: None,
-        reason: None,
-        after_us: None,
-    };
-    let aborted = VoteReport {
-        member: crate::values::member(2),
-        vote: "abort".to_owned(),
-        cause: Some("changes".to_owned()),
-        reason: Some("it is no XML".to_owned()),
-        after_us: None,
-    };
+    let committed = VoteReport::new(crate::values::member(1), "commit", None, None);
+    let (cause, why) = (Some("changes".to_owned()), Some("it is no XML".to_owned()));
+    let aborted = VoteReport::new(crate::values::member(2), "abort", cause, why);
     let answer = SubmissionAnswer::Aborted {
         round: round(1, 1),
         reason,

@@ -345,11 +345,12 @@ impl Coordinator {
             || (self.observes(member) && self.state.root_of(version) == Some(root));
         let Some(link) = self.members.link_mut(member) else { return };
         (link.version, link.root) = (version, root);
-        if settled.epoch == self.epoch {
+        let is_settled = link.prepared.is_some_and(|prepared| prepared.round <= settled);
+        // An observer takes part in no round: that it has heard of one concerns nobody who looks at it.
+        if settled.epoch == self.epoch && !self.observes(member) {
             self.happened(ClusterEvent::RoundAcknowledged { member: member.clone(), round: settled });
         }
-        let Some(link) = self.members.link(member) else { return };
-        if link.prepared.is_some_and(|prepared| prepared.round <= settled) {
+        if is_settled {
             self.members.settle(member);
         }
         let Some(link) = self.members.link(member) else { return };

@@ -8,6 +8,7 @@ const FIRST_PAGE_BYTES_MAX = 300_000
 const PAGES = {
   catalogue: '/',
   cluster: '/cluster',
+  rounds: '/rounds',
   restore: '/restore',
   'not-found': '/no/such/page',
 }
@@ -20,6 +21,7 @@ async function settled(by, name) {
   const sign = {
     catalogue: 'book-table',
     cluster: 'member',
+    rounds: 'round-picker',
     restore: 'dry-run',
     'not-found': 'link-state',
   }[name]

@@ -5,6 +5,12 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'catalogue', component: () => import('./views/CatalogueView.vue') },
     { path: '/cluster', name: 'cluster', component: () => import('./views/ClusterView.vue') },
+    {
+      path: '/rounds/:id(\\d+-\\d+)?',
+      name: 'rounds',
+      component: () => import('./views/RoundsView.vue'),
+      props: true,
+    },
     { path: '/restore', name: 'restore', component: () => import('./views/RestoreView.vue') },
     { path: '/:path(.*)*', name: 'not_found', component: () => import('./views/NotFoundView.vue') },
   ],

@@ -85,11 +85,14 @@ export class MockCluster {
         vote: committed || n !== 1 ? 'commit' : 'abort',
         cause: committed || n !== 1 ? null : forced ? 'forced' : cause,
         reason: committed || n !== 1 ? null : abortReason,
-        after_us: 410 + ((this.number * 37 + n * 113) % 900),
+        ...this.voteTimes(n),
+        ...(committed
+          ? { acknowledged_after_us: 3400 + ((this.number * 71 + n * 211) % 900) }
+          : {}),
       })),
       started_at: new Date().toISOString(),
-      decided_after_us: 900 + ((this.number * 53) % 1400),
-      ended_after_us: 1900 + ((this.number * 71) % 2400),
+      decided_after_us: 2100 + ((this.number * 53) % 700),
+      ended_after_us: committed ? 4400 : 2100 + ((this.number * 53) % 700),
       reason: abortReason,
     }
     this.rounds.unshift(round)
@@ -103,6 +106,18 @@ export class MockCluster {
         : `Round ${round.id} aborted: replicator-2 voted abort (${abortReason}).`,
     })
     return round
+  }
+
+  voteTimes(n) {
+    const received = 180 + ((this.number * 37 + n * 61) % 140)
+    const staged = received + 90 + n * 20
+    const durable = staged + 610 + ((this.number * 29 + n * 113) % 700)
+    return {
+      received_after_us: received,
+      staged_after_us: staged,
+      durable_after_us: durable,
+      after_us: durable + received,
+    }
   }
 
   changed(ids) {

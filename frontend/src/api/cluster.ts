@@ -32,6 +32,10 @@ export function listRounds(
   )
 }
 
+export function readRound(id: string): Promise<Round> {
+  return read(client.GET('/api/v1/rounds/{id}', { params: { path: { id } } }))
+}
+
 /** The files on this server's disk that are not what was committed: the first page, and how many in all. */
 export function listLocalChanges(): Promise<List<LocalChange>> {
   return read(client.GET('/api/v1/replications'))

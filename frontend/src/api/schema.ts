@@ -71,6 +71,10 @@ export interface components {
       cause?: string | null
       reason?: string | null
       after_us?: number | null
+      received_after_us?: number | null
+      staged_after_us?: number | null
+      durable_after_us?: number | null
+      acknowledged_after_us?: number | null
     }
     Problem: {
       type: string

@@ -19,6 +19,16 @@ export function useFormat() {
   )
   const clocks = computed(() => new Intl.DateTimeFormat(locale.value, { timeStyle: 'medium' }))
 
+  const instants = computed(
+    () =>
+      new Intl.DateTimeFormat(locale.value, {
+        hour: '2-digit',
+        minute: '2-digit',
+        second: '2-digit',
+        fractionalSecondDigits: 3,
+      }),
+  )
+
   function withDate(format: Intl.DateTimeFormat, time: string | null | undefined): string {
     const date = new Date(time ?? '')
     return Number.isNaN(date.getTime()) ? '–' : format.format(date)
@@ -42,11 +52,17 @@ export function useFormat() {
     return withDate(isToday ? clocks.value : moments.value, time)
   }
 
+  /** The time of day to the millisecond, so many microseconds after another time. */
+  function instant(time: string, afterUs: number): string {
+    const atMs = new Date(time).getTime() + afterUs / 1_000
+    return Number.isNaN(atMs) ? '–' : instants.value.format(atMs)
+  }
+
   function duration(us: number | null | undefined): string {
     if (us === null || us === undefined) return '–'
     if (us >= 1_000_000) return t('format.seconds', { n: fractions.value.format(us / 1_000_000) })
     return t('format.milliseconds', { n: fractions.value.format(us / 1_000) })
   }
 
-  return { number, day, moment, clock, duration }
+  return { number, day, moment, clock, instant, duration }
 }

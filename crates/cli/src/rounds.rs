@@ -35,6 +35,8 @@ pub(crate) struct Vote {
     cause: Option<String>,
     reason: Option<String>,
     after_us: Option<u64>,
+    durable_after_us: Option<u64>,
+    acknowledged_after_us: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,13 +113,15 @@ fn draw_one(round: &Round) -> String {
 
 /// The votes of a round.
 pub(crate) fn draw_votes(votes: &[Vote]) -> String {
-    let mut table = table(&["member", "vote", "after ms", "cause", "reason"]);
-    align_right(&mut table, &[2]);
+    let mut table = table(&["member", "vote", "on disk ms", "voted ms", "acknowledged ms", "cause", "reason"]);
+    align_right(&mut table, &[2, 3, 4]);
     for vote in votes {
         table.add_row([
             vote.member.clone(),
             vote.vote.clone(),
+            or_dash(vote.durable_after_us.map(millis)),
             or_dash(vote.after_us.map(millis)),
+            or_dash(vote.acknowledged_after_us.map(millis)),
             or_dash(vote.cause.as_deref()),
             vote.reason.clone().unwrap_or_default(),
         ]);

@@ -14,6 +14,7 @@ export interface Layout {
   /** From the left: the app-server, the coordinator, the replicators. */
   lanes: { id: string; x: number }[]
   ticks: Tick[]
+  lanePx: number
   top: number
   bottom: number
   xOf: (party: string) => number
@@ -21,8 +22,8 @@ export interface Layout {
 }
 
 /** Room for the times at the left. */
-const GUTTER_PX = 84
-const LANE_PX_MIN = 148
+export const GUTTER_PX = 68
+const LANE_PX_MIN = 122
 const LANE_PX_MAX = 260
 const TOP_PX = 76
 const ROW_PX = 27
@@ -49,6 +50,7 @@ export function layOut(
     width: GUTTER_PX + lanePx * parties.length,
     height: bottom + BOTTOM_PX,
     lanes,
+    lanePx,
     ticks,
     top: TOP_PX,
     bottom,

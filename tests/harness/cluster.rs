@@ -117,7 +117,7 @@ impl Cluster {
         let (running, links) = (Vec::new(), BTreeMap::new());
         let mut cluster = Self { running, directory, options, replicators, ports, links, is_evidence: false };
         for service in cluster.options.linked.clone() {
-            let link = Link::to(cluster.address(Service::Coordinator)).await;
+            let link = Link::to(cluster.address(Service::Coordinator)).await.unwrap();
             cluster.links.insert(service, link);
         }
         std::fs::create_dir(cluster.folder()).unwrap();

@@ -226,6 +226,7 @@ fn name_of(kind: protocol::EventKind) -> &'static str {
         protocol::EventKind::CatchUp => "catch_up",
         protocol::EventKind::Restoration => "restoration",
         protocol::EventKind::Scrub => "scrub",
+        protocol::EventKind::Lab => "lab",
     }
 }
 

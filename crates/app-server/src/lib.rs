@@ -22,6 +22,7 @@ mod index;
 mod page;
 mod rest;
 pub mod settings;
+mod supervisor;
 mod working_copy;
 
 pub use settings::{Flags, Settings};

@@ -6,6 +6,7 @@ use protocol::{AppServerId, PageAddress};
 use serde::{Deserialize, Serialize};
 use service::process::{ProcessFlags, ProcessSettings};
 use service::websocket::{LinkAddress, LinkSettings};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Keeps a copy of the catalogue, serves the REST interface and the web page from it, and sends changes to the coordinator.
@@ -29,6 +30,9 @@ pub struct Flags {
     /// app-servers. By default the address that it listens on, unless that is all of them.
     #[arg(long, value_name = "URL")]
     pub advertise: Option<String>,
+    /// Where the supervisor of a local cluster listens, for the lab.
+    #[arg(long, value_name = "PATH", hide = true)]
+    pub lab_socket: Option<PathBuf>,
     /// How long a write waits for its outcome before it is answered with 202.
     #[arg(long, value_name = "MS")]
     pub answer_wait_ms: Option<u64>,
@@ -54,6 +58,9 @@ pub struct Settings {
     /// Where browsers reach the page of this server. Pages of the other app-servers go on here when theirs is gone, and a page
     /// from here may ask the others.
     pub advertise: Option<PageAddress>,
+    /// Where the supervisor of a local cluster listens (`concordance up --lab`). None: nobody does to processes, links and files what the
+    /// lab asks for.
+    pub lab_socket: Option<PathBuf>,
 
     /// How long a write waits for its outcome before 202. Longer than a coordinator that crashed takes to come back, so that
     /// most crashes are a delay and not a question; shorter than browsers and proxies wait.
@@ -121,6 +128,7 @@ impl Default for Settings {
             coordinator: vec!["ws://127.0.0.1:7410".parse().expect("a loopback address can be dialled")],
             allowed_hosts: Vec::new(),
             advertise: None,
+            lab_socket: None,
             answer_wait_ms: 10_000,
             version_wait_ms: 5_000,
             import_answer_wait_ms: 10_000,

@@ -134,7 +134,8 @@ pub(crate) struct UpArguments {
     /// Port of the page; further app-servers take N+1 to N+8, the coordinator N+10, replicator i N+20+i.
     #[arg(long, value_name = "N", default_value_t = 7400, value_parser = value_parser!(u16).range(1..=65_400))]
     pub(crate) port: u16,
-    /// Allow forced aborts and crash points, for demonstrations and tests.
+    /// Open the lab, for demonstrations and tests: the page may then kill and pause services, cut links, damage files, hold messages
+    /// and more.
     #[arg(long)]
     pub(crate) lab: bool,
     /// Leave a service that died as it is, instead of starting it again.

@@ -2,6 +2,7 @@
 
 use crate::report_files::ReportFiles;
 use crate::round_history::RoundHistory;
+use crate::steps::Steps;
 use faults::{CrashPoint, crash_point};
 use protocol::{
     ClusterEvent, CoordinatorId, Epoch, EventKind, FromCoordinator, Query, QueryAnswer, RecoveryPlan, TimedEvent,
@@ -23,6 +24,7 @@ pub(crate) struct Effects {
     history: RoundHistory,
     reports: ReportFiles,
     lab: bool,
+    steps: Steps,
 }
 
 /// What came of a list of effects.
@@ -38,7 +40,7 @@ pub(crate) struct Done {
 
 impl Effects {
     pub(crate) fn new(log: Log, torn: bool, history: RoundHistory, reports: ReportFiles, lab: bool) -> Self {
-        Self { log, torn, outboxes: HashMap::new(), history, reports, lab }
+        Self { log, torn, outboxes: HashMap::new(), history, reports, lab, steps: Steps::default() }
     }
 
     pub(crate) fn connect(&mut self, session: SessionId, outbox: Outbox) {
@@ -47,6 +49,7 @@ impl Effects {
 
     pub(crate) fn disconnect(&mut self, session: SessionId) {
         self.outboxes.remove(&session);
+        self.steps.forget(session);
     }
 
     /// Ends all links: those at their other ends dial again, and meet the coordinator that starts anew.
@@ -129,20 +132,52 @@ impl Effects {
         Ok(payload.len())
     }
 
-    fn say(&self, sessions: &[SessionId], message: &FromCoordinator<ToReplicator>) {
+    fn say(&mut self, sessions: &[SessionId], message: &FromCoordinator<ToReplicator>) {
         match &message.message {
             ToReplicator::Prepare(_) => {
-                self.send(sessions, message);
+                self.send_or_hold(sessions, message);
                 crash_point::reach_after_sending(CrashPoint::PrepareSent);
             }
             ToReplicator::Commit { .. } => {
                 let (first, others) = sessions.split_at(sessions.len().min(1));
-                self.send(first, message);
+                self.send_or_hold(first, message);
                 crash_point::reach_after_sending(CrashPoint::FirstCommitSent);
-                self.send(others, message);
+                self.send_or_hold(others, message);
                 crash_point::reach_after_sending(CrashPoint::LastCommitSent);
             }
-            _ => self.send(sessions, message),
+            _ => self.send_or_hold(sessions, message),
+        }
+    }
+
+    fn send_or_hold(&mut self, sessions: &[SessionId], message: &FromCoordinator<ToReplicator>) {
+        if !self.steps.is_on() && !self.steps.holds_any() {
+            return self.send(sessions, message);
+        }
+        let text =
+            Utf8Bytes::from(serde_json::to_string(message).expect("a message has only text keys and plain values"));
+        for session in sessions {
+            if !self.steps.keep(*session, &message.message, &text) {
+                self.pass_on(*session, text.clone());
+            }
+        }
+    }
+
+    /// Sends what is encoded already.
+    pub(crate) fn pass_on(&self, session: SessionId, text: Utf8Bytes) {
+        if let Some(outbox) = self.outboxes.get(&session) {
+            outbox.send(text);
+        }
+    }
+
+    /// What is held in the lab.
+    pub(crate) fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
+    }
+
+    /// Tells what was held and released.
+    pub(crate) fn tell_steps(&mut self, listeners: &[SessionId], epoch: Epoch, coordinator: CoordinatorId) {
+        for event in self.steps.take_news() {
+            self.note(event, listeners, epoch, coordinator);
         }
     }
 
@@ -174,7 +209,7 @@ impl Effects {
         }
         let round = event.round().map(|round| round.to_string()).unwrap_or_default();
         match event.kind() {
-            EventKind::Round => tracing::debug!(%epoch, round, "{}", event.sentence()),
+            EventKind::Round | EventKind::Lab => tracing::debug!(%epoch, round, "{}", event.sentence()),
             _ => tracing::info!(%epoch, round, "{}", event.sentence()),
         }
         if !listeners.is_empty() {
@@ -204,15 +239,19 @@ impl Effects {
                 let report = running.or_else(|| self.reports.report(*restoration));
                 Some(QueryAnswer::Restoration { report: report.map(Box::new) })
             }
+            Query::Held => Some(QueryAnswer::Held { on: self.steps.is_on(), messages: self.steps.shown() }),
             Query::Change { .. } | Query::Cluster => None,
         }
     }
 
+    /// Why nothing of the lab is done here, if so.
+    pub(crate) fn why_no_lab(&self) -> Option<String> {
+        let reason = "the cluster does not run with the lab; start it with --lab";
+        (!self.lab).then(|| reason.to_owned())
+    }
+
     /// Arms a crash point. Returns why not.
     pub(crate) fn arm(&self, point: &str) -> Option<String> {
-        if !self.lab {
-            return Some("the cluster does not run with the lab; start it with --lab".to_owned());
-        }
         match point.parse() {
             Ok(point) => {
                 crash_point::arm(point);

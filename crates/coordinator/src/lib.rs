@@ -20,6 +20,7 @@ mod room;
 mod round_history;
 mod runtime;
 mod settings;
+mod steps;
 
 pub use settings::{Flags, Settings};
 

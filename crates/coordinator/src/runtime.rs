@@ -11,9 +11,10 @@ use crate::report_files::ReportFiles;
 use crate::room::Room;
 use crate::round_history::RoundHistory;
 use crate::settings::Settings;
+use crate::steps::Waiting;
 use crate::{CoordinatorError, recovery::RecoveryError};
 use faults::{CrashPoint, crash_point};
-use protocol::{CoordinatorId, FromAppServer, Query, RecoveryPlan, RequestId, View};
+use protocol::{CoordinatorId, FromAppServer, LabAction, Query, RecoveryPlan, RequestId, View};
 use service::health::Readiness;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -60,13 +61,35 @@ pub(crate) enum Ended {
     Rebuilt,
 }
 
-struct Clock(Instant);
+/// The core's time. It stands still while messages are held in the lab, so that nobody's patience ends meanwhile.
+struct Clock {
+    started: Instant,
+    stood_still: Duration,
+    still_since: Option<Instant>,
+}
 
 impl Clock {
+    fn new() -> Self {
+        Self { started: Instant::now(), stood_still: Duration::ZERO, still_since: None }
+    }
+
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Now { monotonic_ms: milliseconds(self.0.elapsed()), unix_ms: milliseconds(unix) }
+        let moment = self.still_since.unwrap_or_else(Instant::now);
+        let elapsed = moment.duration_since(self.started).saturating_sub(self.stood_still);
+        Now { monotonic_ms: milliseconds(elapsed), unix_ms: milliseconds(unix) }
+    }
+
+    fn stand_still(&mut self, still: bool) {
+        match (still, self.still_since) {
+            (true, None) => self.still_since = Some(Instant::now()),
+            (false, Some(since)) => {
+                self.stood_still += since.elapsed();
+                self.still_since = None;
+            }
+            _ => {}
+        }
     }
 }
 
@@ -81,7 +104,7 @@ impl Runtime {
         let view = View::first(settings.member_ids()?, settings.commit_policy);
         let Recovered { directory, key, log, torn, state, last, doubt } = recover(settings, &view)?;
         let identity = CoordinatorIdentity { coordinator, data_key: key.to_hex() };
-        let clock = Clock(Instant::now());
+        let clock = Clock::new();
         let log_is_damaged = doubt.as_ref().is_some_and(|doubt| doubt.is_damaged);
         let core = match doubt {
             None => Coordinator::start(identity, settings.core(), state, last, clock.now()),
@@ -90,7 +113,7 @@ impl Runtime {
         let (epoch, version) = (core.epoch(), core.state().version);
         tracing::info!(%epoch, %version, files = core.state().manifest.files(), torn, "read the decision log");
         let reports = ReportFiles::open(&directory).map_err(RecoveryError::Directory)?;
-        let history = RoundHistory::new(clock.0);
+        let history = RoundHistory::new(clock.started);
         let recoveries = directory.path().join("recoveries");
         let mut runtime = Self {
             core,
@@ -133,6 +156,7 @@ impl Runtime {
                 self.core.handle_room(lack, self.clock.now());
             }
             self.do_effects()?;
+            self.tell_steps();
             self.answer_questions();
             if let Some((state, plan)) = self.rebuild.take() {
                 self.keep_rebuilt(&state, &plan)?;
@@ -198,7 +222,11 @@ impl Runtime {
                 tracing::debug!(session = session.0, peer, "a link was accepted");
                 self.effects.connect(session, outbox);
             }
-            Event::Replicator { session, message } => self.core.handle_replicator(session, *message, now),
+            Event::Replicator { session, message } => {
+                if let Some(message) = self.effects.steps().hear(session, message) {
+                    self.core.handle_replicator(session, *message, now);
+                }
+            }
             Event::AppServer { session, message } => self.feed_app_server(session, *message, now),
             Event::Disconnected { session, reason } => {
                 self.effects.disconnect(session);
@@ -225,12 +253,35 @@ impl Runtime {
             FromAppServer::Ask { request, query } if Effects::knows_about(&query) => {
                 self.questions.push((session, request, query));
             }
-            FromAppServer::Lab { request, action: protocol::LabAction::CrashAt { point } } => {
-                let refused = self.effects.arm(&point);
+            FromAppServer::Lab { request, action } if !matches!(action, LabAction::VoteAbort { .. }) => {
+                let refused = self.effects.why_no_lab().or_else(|| self.lab(action, now).err());
                 self.tell(session, protocol::ToAppServer::Done { request, refused });
             }
             other => self.core.handle_app_server(session, other, now),
         }
+    }
+
+    /// Does what of the lab is the driver's: points to die at are in its code, and the links are its own.
+    fn lab(&mut self, action: LabAction, now: Now) -> Result<(), String> {
+        let released = match action {
+            LabAction::VoteAbort { .. } => return Ok(()),
+            LabAction::CrashAt { point } => return self.effects.arm(&point).map_or(Ok(()), Err),
+            LabAction::Step { on } => self.effects.steps().turn(on),
+            LabAction::Release { message } => self.effects.steps().release(message)?,
+        };
+        for (session, waiting) in released {
+            match waiting {
+                Waiting::Out(text) => self.effects.pass_on(session, text),
+                Waiting::In(message) => self.core.handle_replicator(session, *message, now),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_steps(&mut self) {
+        self.clock.stand_still(self.effects.steps().holds_any());
+        let listeners = self.core.event_listeners();
+        self.effects.tell_steps(&listeners, self.core.epoch(), self.core.coordinator());
     }
 
     /// Only when all that was asked for is done: what has ended in this turn is neither under way nor kept before.

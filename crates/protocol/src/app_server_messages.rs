@@ -2,9 +2,9 @@
 
 use crate::{Action, RoundOutcome};
 use crate::{
-    AppServerId, ChangeId, ClusterId, ClusterStatus, CoordinatorId, Digest, Epoch, FromLearner, HolderAnswer,
-    HolderRequest, Incarnation, MemberId, Outcome, PageAddress, RequestId, RestorationId, RestorationReport, RoundId,
-    RoundReport, SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
+    AppServerId, ChangeId, ClusterId, ClusterStatus, CoordinatorId, Digest, Epoch, FromLearner, HeldMessage,
+    HolderAnswer, HolderRequest, Incarnation, LabAction, MemberId, Outcome, PageAddress, RequestId, RestorationId,
+    RestorationReport, RoundId, RoundReport, SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
 };
 use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,8 @@ pub enum Query {
         /// The report.
         restoration: RestorationId,
     },
+    /// The messages that are held in the lab.
+    Held,
 }
 
 /// What became of a change, as far as the coordinator knows.
@@ -132,23 +134,12 @@ pub enum QueryAnswer {
         /// The report.
         report: Option<Box<RestorationReport>>,
     },
-}
-
-/// What an instructor may ask for; refused unless the cluster runs with the lab.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum LabAction {
-    /// This replicator votes abort on its next round.
-    VoteAbort {
-        /// The replicator.
-        member: MemberId,
-        /// The reason that it will give.
-        reason: String,
-    },
-    /// The coordinator dies at this point of its next round.
-    CrashAt {
-        /// The name of the point.
-        point: String,
+    /// To `Held`.
+    Held {
+        /// Whether messages are held.
+        on: bool,
+        /// Those that are, in the order in which they came.
+        messages: Vec<HeldMessage>,
     },
 }
 

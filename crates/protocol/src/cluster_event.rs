@@ -1,6 +1,6 @@
 //! What happens in the cluster, as it is told to people.
 
-use crate::{Epoch, HolderId, MemberId, RestorationId, RoundId, Version, ViewNumber, VoteTook};
+use crate::{Epoch, HeldMessage, HolderId, MemberId, RestorationId, RoundId, Version, ViewNumber, VoteTook};
 use serde::{Deserialize, Serialize};
 
 /// What an event is about: the name under which it is streamed.
@@ -19,6 +19,8 @@ pub enum EventKind {
     Restoration,
     /// A scrub.
     Scrub,
+    /// A message was held in the lab, or goes on.
+    Lab,
 }
 
 /// Something that happened.
@@ -184,6 +186,18 @@ pub enum ClusterEvent {
         /// What it found, and what is done about it, for people.
         detail: String,
     },
+    /// A message is held until somebody releases it (lab).
+    MessageHeld {
+        /// The message.
+        #[serde(flatten)]
+        message: HeldMessage,
+    },
+    /// A message that was held goes on (lab).
+    MessageReleased {
+        /// The message.
+        #[serde(flatten)]
+        message: HeldMessage,
+    },
 }
 
 /// An event, when it happened and under which epoch.
@@ -220,6 +234,7 @@ impl ClusterEvent {
                 EventKind::Restoration
             }
             Self::ScrubFoundDamage { .. } | Self::ScrubEnded { .. } => EventKind::Scrub,
+            Self::MessageHeld { .. } | Self::MessageReleased { .. } => EventKind::Lab,
         }
     }
 
@@ -235,6 +250,7 @@ impl ClusterEvent {
             | Self::RoundEnded { round }
             | Self::InDoubtSettled { round, .. } => Some(*round),
             Self::MemberConnected { in_doubt, .. } => *in_doubt,
+            Self::MessageHeld { message } | Self::MessageReleased { message } => Some(message.round),
             _ => None,
         }
     }
@@ -256,6 +272,9 @@ impl ClusterEvent {
             | Self::ScrubFoundDamage { member, .. }
             | Self::ScrubEnded { member, .. } => vec![member.to_string()],
             Self::CatchUpStarted { learner, .. } | Self::CatchUpEnded { learner, .. } => vec![learner.to_string()],
+            Self::MessageHeld { message } | Self::MessageReleased { message } => {
+                vec![message.from.clone(), message.to.clone()]
+            }
             _ => vec!["coordinator".to_owned()],
         }
     }
@@ -307,6 +326,8 @@ impl ClusterEvent {
             }
             Self::RestorationStarted { dry_run: true, .. } => "A restore that only reports began.".to_owned(),
             Self::RestorationStarted { dry_run: false, .. } => "A restore began.".to_owned(),
+            Self::MessageHeld { message } => format!("{} is held.", message.sentence()),
+            Self::MessageReleased { message } => format!("{} goes on.", message.sentence()),
             Self::RestorationProgressed { detail, .. }
             | Self::RestorationEnded { detail, .. }
             | Self::ScrubFoundDamage { detail, .. }

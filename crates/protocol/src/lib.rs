@@ -14,6 +14,7 @@ mod decision;
 mod digest;
 mod holder;
 mod ids;
+mod lab;
 mod page_address;
 mod peer_messages;
 mod record;
@@ -29,7 +30,7 @@ mod view;
 
 pub use app_server_messages::{
     AppServerHello, AppServerStatus, ChangeState, CommittedAnswer, CommittedChange, CommittedRound, FromAppServer,
-    LabAction, MembershipChange, Query, QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
+    MembershipChange, Query, QueryAnswer, Refusal, SubmissionAnswer, ToAppServer,
 };
 pub use catch_up::{BucketEntries, CatchUpTarget, FetchedFile, FromLearner, ManifestEntry, ToLearner, WantedFile};
 pub use change::{Action, Change, Precondition, Submission};
@@ -44,6 +45,9 @@ pub use holder::{
 pub use ids::{
     AppServerId, CatchUpId, ChangeId, ClusterId, CoordinatorId, Epoch, Incarnation, InvalidId, MemberId, RequestId,
     RestorationId, RoundId, RoundNumber, Version, ViewNumber,
+};
+pub use lab::{
+    FileDamage, HeldMessage, LabAction, LinkCondition, ServiceState, ServiceStatus, SupervisorAnswer, SupervisorOrder,
 };
 pub use page_address::{InvalidPageAddress, PageAddress};
 pub use peer_messages::{PeerAnswer, PeerKnowledge, PeerQuestion};

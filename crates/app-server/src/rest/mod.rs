@@ -169,8 +169,7 @@ fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::load))
         .routes(routes!(events::stream))
-        .routes(routes!(lab::vote_abort))
-        .routes(routes!(lab::crash_at))
+        .merge(lab::routes())
 }
 
 async fn no_such_address(uri: axum::http::Uri) -> ApiError {

@@ -397,6 +397,7 @@ impl Truth {
             Query::Round { round } => QueryAnswer::Round {
                 round: self.rounds.iter().find(|report| report.round == round).cloned().map(Box::new),
             },
+            Query::Held => QueryAnswer::Held { on: false, messages: Vec::new() },
             Query::Restorations => QueryAnswer::Restorations { reports: self.reports.clone() },
             Query::Restoration { restoration } => QueryAnswer::Restoration {
                 report: self.reports.iter().find(|report| report.id == restoration).cloned().map(Box::new),

@@ -1,10 +1,12 @@
-//! Keeps one service alive: starts its program, starts it again when it dies, and stops it in good order.
+//! Keeps one service alive: starts its program, starts it again when it dies, and stops it in good order. In the lab it also does
+//! what it is told: lets it die, stand still, and stay dead.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use protocol::ServiceState;
 use rustix::process::{Pid, Signal, kill_process};
 use service::exit::NOT_WANTED;
 use tokio::process::{Child, Command};
@@ -12,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::control::{Control, KeeperOrder, Orders};
 use super::data_directory::DataDirectory;
 use super::log_tail;
 use super::plan::ServicePlan;
@@ -44,7 +47,7 @@ pub(crate) struct Death {
 /// Whether a service is still kept alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// It runs, or is started again.
+    /// It runs, or is started again, now or when the lab says so.
     Alive,
     /// It died and stays so, as was asked for.
     LeftDead,
@@ -57,6 +60,7 @@ pub(crate) enum Kept {
 pub(crate) struct Keeper {
     plan: ServicePlan,
     kept: watch::Receiver<Kept>,
+    control: Control,
     stop: CancellationToken,
     task: JoinHandle<()>,
     tail: JoinHandle<()>,
@@ -75,14 +79,17 @@ impl Keeper {
         // Before the first start, so that not a line is missed.
         let tail = log_tail::Tail::open(&plan.name, &log);
         let (told, kept) = watch::channel(Kept::Alive);
-        let task = keep(plan.clone(), log, restart, deaths, stop.clone());
+        let (control, orders) = Control::new();
+        let keeping =
+            Keeping { plan: plan.clone(), log, restart, deaths, stop: stop.clone(), orders, stays_dead: false };
         Keeper {
             plan,
             kept,
+            control,
             tail: tokio::spawn(tail.follow(tail_stop.clone())),
             task: tokio::spawn(async move {
                 // Whoever asked may be gone.
-                let _ = told.send(task.await);
+                let _ = told.send(keeping.keep().await);
             }),
             stop,
             tail_stop,
@@ -102,6 +109,11 @@ impl Keeper {
         self.kept.clone()
     }
 
+    /// What the lab gives its orders through.
+    pub(crate) fn control(&self) -> Control {
+        self.control.clone()
+    }
+
     /// Stops the service: asks it to, and after a while does not ask any more.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
@@ -112,62 +124,165 @@ impl Keeper {
     }
 }
 
-async fn keep(
+/// The task's side.
+struct Keeping {
     plan: ServicePlan,
     log: PathBuf,
     restart: bool,
     deaths: mpsc::UnboundedSender<Death>,
     stop: CancellationToken,
-) -> Kept {
-    let name = &plan.name;
-    let mut times = 0;
-    let mut first_life = true;
-    while !stop.is_cancelled() {
-        let started = Instant::now();
-        let mut not_wanted = false;
-        let ended = match spawn(&plan, &log, first_life) {
-            Ok(mut child) => {
-                // Waiting for a child closes its standard input, unless that was taken out of it.
-                let _held_open = child.stdin.take();
-                tokio::select! {
-                    ended = child.wait() => {
-                        not_wanted = ended.as_ref().is_ok_and(|status| status.code() == Some(NOT_WANTED.into()));
-                        ended.map_or_else(|error| error.to_string(), |status| status.to_string())
-                    }
-                    () = stop.cancelled() => {
-                        terminate(name, child).await;
-                        return Kept::LeftDead;
-                    }
+    orders: Orders,
+    /// The lab wants it so: the next death is not followed by a start.
+    stays_dead: bool,
+}
+
+/// How a life ended.
+enum End {
+    Stopped,
+    Died { how: String, not_wanted: bool },
+}
+
+impl Keeping {
+    async fn keep(mut self) -> Kept {
+        let mut times = 0;
+        let mut first_life = true;
+        while !self.stop.is_cancelled() {
+            let started = Instant::now();
+            let End::Died { how, not_wanted } = self.live(first_life).await else { return Kept::LeftDead };
+            first_life = false;
+            if self.stays_dead && !not_wanted {
+                self.orders.tell(ServiceState::Dead);
+                output::say(&format!("{} died ({how}) and stays so until the lab starts it", self.plan.name));
+                if !self.wait_for_start().await {
+                    return Kept::LeftDead;
+                }
+                times = 0;
+                continue;
+            }
+            times = if started.elapsed() >= STABLE_AFTER { 1 } else { times + 1 };
+            if let Some(kept) = self.report(&how, times, not_wanted) {
+                self.orders.tell(ServiceState::Dead);
+                return kept;
+            }
+            self.orders.tell(ServiceState::Restarting);
+            self.pause_before_start(restart_delay(times)).await;
+        }
+        Kept::LeftDead
+    }
+
+    /// From the start of the process to its end.
+    async fn live(&mut self, first_life: bool) -> End {
+        let mut child = match spawn(&self.plan, &self.log, first_life) {
+            Ok(child) => child,
+            Err(error) => return End::Died { how: format!("cannot be started: {error}"), not_wanted: false },
+        };
+        // Waiting for a child closes its standard input, unless that was taken out of it.
+        let _held_open = child.stdin.take();
+        self.orders.tell(ServiceState::Running);
+        loop {
+            tokio::select! {
+                ended = child.wait() => {
+                    let not_wanted = ended.as_ref().is_ok_and(|status| status.code() == Some(NOT_WANTED.into()));
+                    let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                    return End::Died { how, not_wanted };
+                }
+                () = self.stop.cancelled() => {
+                    // One that stands still would not hear that it is to stop.
+                    signal(&child, Signal::CONT);
+                    terminate(&self.plan.name, child).await;
+                    return End::Stopped;
+                }
+                order = self.orders.next() => {
+                    let refused = self.obey(order.what(), &child);
+                    order.answer(refused);
                 }
             }
-            Err(error) => format!("cannot be started: {error}"),
-        };
-        first_life = false;
-        times = if started.elapsed() >= STABLE_AFTER { 1 } else { times + 1 };
-        let last_words = log_tail::last_line(&log);
-        // Nobody listens any more once the cluster has been ready.
+        }
+    }
+
+    /// Does to a process that lives what the lab asks for. Gives why not.
+    fn obey(&mut self, order: KeeperOrder, child: &Child) -> Result<(), String> {
+        match order {
+            KeeperOrder::Start if self.orders.state() == ServiceState::Running => {
+                return Err(format!("{} runs already", self.plan.name));
+            }
+            KeeperOrder::Kill => {
+                self.stays_dead = true;
+                signal(child, Signal::KILL);
+            }
+            KeeperOrder::StayDead => self.stays_dead = true,
+            KeeperOrder::Pause => {
+                signal(child, Signal::STOP);
+                self.orders.tell(ServiceState::Paused);
+            }
+            KeeperOrder::Resume | KeeperOrder::Start => {
+                signal(child, Signal::CONT);
+                self.orders.tell(ServiceState::Running);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the lab starts it; whether it does before all stops.
+    async fn wait_for_start(&mut self) -> bool {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                order = self.orders.next() => {
+                    if order.what() == KeeperOrder::Start {
+                        self.stays_dead = false;
+                        order.answer(Ok(()));
+                        return true;
+                    }
+                    order.answer(Err(format!("{} is dead; start it first", self.plan.name)));
+                }
+            }
+        }
+    }
+
+    async fn pause_before_start(&mut self, delay: Duration) {
+        let end = tokio::time::Instant::now() + delay;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return,
+                () = self.stop.cancelled() => return,
+                order = self.orders.next() => match order.what() {
+                    KeeperOrder::Start => {
+                        order.answer(Ok(()));
+                        return;
+                    }
+                    _ => order.answer(Err(format!("{} is about to be started again", self.plan.name))),
+                },
+            }
+        }
+    }
+
+    /// Tells of a death that nobody asked for; gives how it is kept if it is not started again.
+    fn report(&self, how: &str, times: u32, not_wanted: bool) -> Option<Kept> {
+        let name = &self.plan.name;
+        let last_words = log_tail::last_line(&self.log);
         let death = Death {
             service: name.clone(),
-            ended: ended.clone(),
+            ended: how.to_owned(),
             times,
             last_words: last_words.clone(),
-            log: log.clone(),
+            log: self.log.clone(),
             not_wanted,
         };
-        let _ = deaths.send(death);
+        // Nobody listens any more once the cluster has been ready.
+        let _ = self.deaths.send(death);
         if not_wanted {
             output::say(&format!("{name} is no longer a member and has stopped: {last_words}"));
-            return Kept::NotWanted;
+            return Some(Kept::NotWanted);
         }
-        if !restart {
-            output::say(&format!("{name} died ({ended}) and stays so (--no-restart)"));
-            return Kept::LeftDead;
+        if !self.restart {
+            output::say(&format!("{name} died ({how}) and stays so (--no-restart)"));
+            return Some(Kept::LeftDead);
         }
         let delay = restart_delay(times);
-        output::say(&format!("{name} died ({ended}); starting it again in {:.1} s", delay.as_secs_f64()));
-        tokio::select! { () = tokio::time::sleep(delay) => {}, () = stop.cancelled() => {} }
+        output::say(&format!("{name} died ({how}); starting it again in {:.1} s", delay.as_secs_f64()));
+        None
     }
-    Kept::LeftDead
 }
 
 fn restart_delay(times: u32) -> Duration {
@@ -194,12 +309,15 @@ fn spawn(plan: &ServicePlan, log: &Path, first_life: bool) -> std::io::Result<Ch
     command.spawn()
 }
 
-async fn terminate(name: &str, mut child: Child) {
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    // None: it has ended already. A child that was not waited for keeps its id, so this cannot hit another process.
-    if let Some(pid) = pid {
-        let _ = kill_process(pid, Signal::TERM);
+/// A child that was not waited for keeps its id, so this cannot hit another process; one that has ended is left alone.
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
     }
+}
+
+async fn terminate(name: &str, mut child: Child) {
+    signal(&child, Signal::TERM);
     if tokio::time::timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
         output::say(&format!("{name} did not stop within {} s: killing it", STOP_TIMEOUT.as_secs()));
         let _ = child.kill().await;
@@ -215,5 +333,45 @@ mod tests {
         assert_eq!(restart_delay(1), RESTART_DELAY_MIN);
         assert_eq!(restart_delay(3), RESTART_DELAY_MIN * 4);
         assert_eq!(restart_delay(u32::MAX), RESTART_DELAY_MAX);
+    }
+
+    /// A keeper of a program that runs until it is told to stop.
+    fn sleeper() -> (tempfile::TempDir, Keeper) {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::claim(folder.path()).unwrap();
+        let plan = ServicePlan {
+            name: "replicator-1".to_owned(),
+            program: "sleep".into(),
+            arguments: vec!["600".into()],
+            address: ([127, 0, 0, 1], 1).into(),
+            faces_clients: false,
+        };
+        let keeper = Keeper::start(plan, &directory, true, mpsc::unbounded_channel().0);
+        (folder, keeper)
+    }
+
+    #[tokio::test]
+    async fn what_the_lab_kills_stays_dead_until_it_is_started() {
+        let (_folder, keeper) = sleeper();
+        let control = keeper.control();
+        control.order(KeeperOrder::Kill).await.unwrap();
+        control.wait_for(ServiceState::Dead).await.unwrap();
+        let refused = control.order(KeeperOrder::Pause).await.unwrap_err();
+        assert!(refused.contains("start it first"), "{refused}");
+        control.order(KeeperOrder::Start).await.unwrap();
+        control.wait_for(ServiceState::Running).await.unwrap();
+        assert!(control.order(KeeperOrder::Start).await.unwrap_err().contains("runs already"));
+        keeper.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_stands_still_can_be_stopped() {
+        let (_folder, keeper) = sleeper();
+        let control = keeper.control();
+        control.order(KeeperOrder::Pause).await.unwrap();
+        assert_eq!(control.state(), ServiceState::Paused);
+        let began = Instant::now();
+        keeper.stop().await;
+        assert!(began.elapsed() < STOP_TIMEOUT, "it heard that it was to stop");
     }
 }

@@ -3,8 +3,10 @@
 //! A supervisor and nothing more: it starts the programs that lie beside it, watches them, starts those that become members, and speaks to them as any
 //! client does. None of them outlives it, however it ends: each watches the pipe that is its standard input.
 
+mod control;
 mod data_directory;
 mod keeper;
+mod lab;
 mod log_tail;
 mod members;
 mod plan;
@@ -26,8 +28,10 @@ use crate::output::{self, Output};
 use crate::tables::{count, facts};
 use crate::{cluster, import, sample};
 
+use control::Roster;
 use data_directory::DataDirectory;
 use keeper::Death;
+use lab::Lab;
 use members::Members;
 use plan::{Plan, ServicePlan, replicator_number};
 use readiness::{Awaited, Waiting};
@@ -56,7 +60,12 @@ pub(crate) async fn run(arguments: &UpArguments, token_file: Option<&Path>) -> R
     let description = plan.describe(replicators);
     output::say(&format!("starting {description} …"));
     let (deaths_sender, deaths) = mpsc::unbounded_channel();
-    let mut services = Services::new(directory, !arguments.no_restart, deaths_sender);
+    let roster = Roster::default();
+    let lab = match arguments.lab {
+        true => Some(Lab::open(&plan.data, roster.clone()).map_err(|source| UpError::Lab { source })?),
+        false => None,
+    };
+    let mut services = Services::new(directory, !arguments.no_restart, deaths_sender, roster, lab);
     for service in first {
         services.start(service).await;
     }
@@ -193,6 +202,8 @@ pub(crate) enum UpError {
     Client(#[from] ClientError),
     #[error("{service} does not start ({ended}): {last_words}\nits log is {}", log.display())]
     DoesNotStart { service: String, ended: String, last_words: String, log: PathBuf },
+    #[error("cannot open the socket of the lab in the folder for temporary files: {source}")]
+    Lab { source: std::io::Error },
     #[error("cannot watch for signals: {source}")]
     Signals { source: std::io::Error },
 }

@@ -3,8 +3,10 @@
 use tokio::sync::mpsc;
 
 use super::UpError;
+use super::control::Roster;
 use super::data_directory::DataDirectory;
 use super::keeper::{Death, Keeper, Kept};
+use super::lab::Lab;
 use super::plan::{ServicePlan, replicator_number};
 use super::readiness::Awaited;
 
@@ -15,17 +17,31 @@ pub(crate) struct Services {
     restart: bool,
     deaths: mpsc::UnboundedSender<Death>,
     keepers: Vec<Keeper>,
+    roster: Roster,
+    lab: Option<Lab>,
 }
 
 impl Services {
-    pub(crate) fn new(directory: DataDirectory, restart: bool, deaths: mpsc::UnboundedSender<Death>) -> Self {
-        Services { directory, restart, deaths, keepers: Vec::new() }
+    pub(crate) fn new(
+        directory: DataDirectory,
+        restart: bool,
+        deaths: mpsc::UnboundedSender<Death>,
+        roster: Roster,
+        lab: Option<Lab>,
+    ) -> Self {
+        Services { directory, restart, deaths, keepers: Vec::new(), roster, lab }
     }
 
     /// Starts a service, in the place of an earlier one of that name.
     pub(crate) async fn start(&mut self, plan: ServicePlan) {
         self.stop(&plan.name).await;
-        self.keepers.push(Keeper::start(plan, &self.directory, self.restart, self.deaths.clone()));
+        let plan = match &self.lab {
+            Some(lab) => lab.wire(plan).await,
+            None => plan,
+        };
+        let keeper = Keeper::start(plan, &self.directory, self.restart, self.deaths.clone());
+        self.roster.enter(&keeper.plan().name, keeper.control());
+        self.keepers.push(keeper);
     }
 
     /// Whether a service is kept alive; none if there is no such service.
@@ -37,6 +53,7 @@ impl Services {
     pub(crate) async fn stop(&mut self, name: &str) {
         if let Some(position) = self.keepers.iter().position(|keeper| keeper.plan().name == name) {
             self.keepers.swap_remove(position).stop().await;
+            self.roster.leave(name);
         }
     }
 

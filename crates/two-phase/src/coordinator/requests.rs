@@ -131,7 +131,11 @@ impl Coordinator {
         match query {
             Query::Change { change } => Some(QueryAnswer::Change { state: self.change_state(change) }),
             Query::Cluster => Some(QueryAnswer::Cluster { status: self.status() }),
-            Query::Rounds { .. } | Query::Round { .. } | Query::Restorations | Query::Restoration { .. } => None,
+            Query::Rounds { .. }
+            | Query::Round { .. }
+            | Query::Restorations
+            | Query::Restoration { .. }
+            | Query::Held => None,
         }
     }
 
@@ -160,8 +164,8 @@ impl Coordinator {
                 }
                 None => Some(format!("{member} is not connected")),
             },
-            // The driver has seen it first: points to die at are in its code.
-            LabAction::CrashAt { .. } => None,
+            // The driver has seen them first: points to die at are in its code, and so are the links.
+            LabAction::CrashAt { .. } | LabAction::Step { .. } | LabAction::Release { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A link between two services that can be cut, held and slowed: a small proxy on loopback, through which one of them dials.
 //!
-//! Owns its listener and every connection through it. Knows nothing of what they carry.
+//! For tests and for the lab. Owns its listener and every connection through it. Knows nothing of what they carry.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,19 +42,28 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts one on a free port. Whoever dials it reaches `target`.
-    pub async fn to(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+    /// Starts one on a free port of loopback. Whoever dials it reaches `target`, which is `host:port`.
+    ///
+    /// # Errors
+    /// If no port can be had.
+    pub async fn to(target: String) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
         let (state, watched) = watch::channel(LinkState::OPEN);
         tokio::spawn(accept(listener, target, watched));
-        Self { address, state }
+        Ok(Self { address, state })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        *self.state.borrow()
     }
 
     /// From now on it does this.

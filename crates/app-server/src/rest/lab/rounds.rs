@@ -1,15 +1,18 @@
-//! The lab: what an instructor may do to a cluster that runs with `--lab`.
+//! Faults of the next round: a forced vote, and a coordinator that dies at a named place.
 
-use super::App;
-use super::request::{Id, json};
+use super::super::App;
+use super::super::request::{Id, json};
+use super::{check_lab, order, stage};
 use crate::error::{ApiError, Problem};
-use crate::working_copy::Order;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use faults::CrashPoint;
-use protocol::LabAction;
+use protocol::{LabAction, SupervisorOrder};
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// Its name in a local cluster.
+const COORDINATOR: &str = "coordinator";
 
 /// The points at which a demonstration makes a coordinator die.
 #[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
@@ -49,6 +52,9 @@ fn default_reason() -> String {
 #[serde(deny_unknown_fields)]
 pub(super) struct CrashAtInput {
     point: ShownCrashPoint,
+    /// Whether it stays dead until it is started in the lab; else it is started again at once.
+    #[serde(default)]
+    stay_dead: bool,
 }
 
 #[utoipa::path(post, path = "/lab/replicators/{id}/vote-abort", tag = "lab", operation_id = "lab_vote_abort", params(("id" = String, Path)),
@@ -70,18 +76,9 @@ pub(super) async fn vote_abort(
 pub(super) async fn crash_at(State(app): State<Arc<App>>, request: Request) -> Result<StatusCode, ApiError> {
     check_lab(&app)?;
     let (parts, body) = request.into_parts();
-    let CrashAtInput { point } = json(&app, &parts, body).await?;
-    order(&app, LabAction::CrashAt { point: CrashPoint::from(point).name().to_owned() }).await
-}
-
-fn check_lab(app: &App) -> Result<(), ApiError> {
-    if app.copy.link().lab {
-        return Ok(());
+    let CrashAtInput { point, stay_dead } = json(&app, &parts, body).await?;
+    if stay_dead {
+        stage::ask(&app, &SupervisorOrder::StayDead { service: COORDINATOR.to_owned() }).await?;
     }
-    Err(ApiError::NotFound { detail: "There is no lab: this cluster was started without --lab.".to_owned() })
-}
-
-async fn order(app: &App, action: LabAction) -> Result<StatusCode, ApiError> {
-    let done = app.copy.order(Order::Lab { action }).await?;
-    done.map(|()| StatusCode::NO_CONTENT).map_err(|reason| ApiError::LabRefused { reason })
+    order(&app, LabAction::CrashAt { point: CrashPoint::from(point).name().to_owned() }).await
 }

@@ -10,6 +10,7 @@ const PAGES = {
   cluster: '/cluster',
   rounds: '/rounds',
   restore: '/restore',
+  ...(process.env.CONCORDANCE_URL ? { lab: '/lab' } : {}),
   'not-found': '/no/such/page',
 }
 
@@ -23,6 +24,7 @@ async function settled(by, name) {
     cluster: 'member',
     rounds: 'round-picker',
     restore: 'dry-run',
+    lab: 'lab-services',
     'not-found': 'link-state',
   }[name]
   await by(sign).first().waitFor()

@@ -31,6 +31,14 @@ export interface paths {
     patch: operations['change_member']
     delete: operations['remove_member']
   }
+  '/api/v1/lab': { get: operations['load_lab'] }
+  '/api/v1/lab/services/{name}': { post: operations['lab_service'] }
+  '/api/v1/lab/services/{name}/link': { put: operations['lab_link'] }
+  '/api/v1/lab/damage': { post: operations['lab_damage'] }
+  '/api/v1/lab/replicators/{id}/vote-abort': { post: operations['lab_vote_abort'] }
+  '/api/v1/lab/coordinator/crash-at': { post: operations['lab_crash_at'] }
+  '/api/v1/lab/steps': { put: operations['lab_steps'] }
+  '/api/v1/lab/steps/release': { post: operations['lab_release'] }
   '/api/v1/rounds': { get: operations['list_rounds'] }
   '/api/v1/rounds/{id}': { get: operations['read_round'] }
 }
@@ -242,6 +250,25 @@ export interface components {
       ended_after_us?: number | null
       reason?: string | null
     }
+    LinkJson: { state: 'whole' | 'cut' | 'slow'; delay_ms?: number | null }
+    ServiceJson: {
+      name: string
+      state: 'running' | 'paused' | 'restarting' | 'dead'
+      link?: components['schemas']['LinkJson'] | null
+    }
+    HeldMessageJson: {
+      id: number
+      from: string
+      to: string
+      message: 'prepare' | 'vote_commit' | 'vote_abort' | 'commit' | 'abort' | 'acknowledge'
+      round: string
+      is_next: boolean
+    }
+    LabJson: {
+      supervised: boolean
+      services: components['schemas']['ServiceJson'][]
+      steps?: { on: boolean; messages: components['schemas']['HeldMessageJson'][] } | null
+    }
     RoundList: { items: components['schemas']['Round'][]; next: string | null; total: number }
   }
 }
@@ -342,6 +369,45 @@ export interface operations {
   }
   remove_member: {
     parameters: { path: Path<'id'> }
+    responses: { 204: { content?: never } } & Problems
+  }
+  load_lab: { responses: { 200: Json<Schemas['LabJson']> } & Problems }
+  lab_service: {
+    parameters: { path: Path<'name'> }
+    requestBody: Json<{ action: 'kill' | 'start' | 'pause' | 'resume' }>
+    responses: { 200: Json<Schemas['ServiceJson'][]> } & Problems
+  }
+  lab_link: {
+    parameters: { path: Path<'name'> }
+    requestBody: Json<Schemas['LinkJson']>
+    responses: { 200: Json<Schemas['ServiceJson'][]> } & Problems
+  }
+  lab_damage: {
+    requestBody: Json<{
+      book: string
+      replicators: string[]
+      how: 'flip_letter' | 'truncate' | 'delete' | 'remember' | 'put_back'
+    }>
+    responses: { 200: Json<Schemas['ServiceJson'][]> } & Problems
+  }
+  lab_vote_abort: {
+    parameters: { path: Path<'id'> }
+    requestBody: Json<{ reason?: string }>
+    responses: { 204: { content?: never } } & Problems
+  }
+  lab_crash_at: {
+    requestBody: Json<{
+      point: 'prepare_sent' | 'votes_received' | 'decision_durable' | 'first_commit_sent'
+      stay_dead?: boolean
+    }>
+    responses: { 204: { content?: never } } & Problems
+  }
+  lab_steps: {
+    requestBody: Json<{ on: boolean }>
+    responses: { 204: { content?: never } } & Problems
+  }
+  lab_release: {
+    requestBody: Json<{ id: number }>
     responses: { 204: { content?: never } } & Problems
   }
   list_rounds: {

@@ -13,6 +13,9 @@ export type Cluster = Schemas['Cluster']
 export type FieldError = Schemas['FieldError']
 export type Import = Schemas['Import']
 export type LocalChange = Schemas['LocalChange']
+export type HeldMessage = Schemas['HeldMessageJson']
+export type Lab = Schemas['LabJson']
+export type LabService = Schemas['ServiceJson']
 export type Member = Schemas['Member']
 export type Replication = Schemas['Replication']
 export type Restoration = Schemas['Restoration']
@@ -20,6 +23,11 @@ export type RestoredFile = Schemas['RestoredFile']
 export type Round = Schemas['Round']
 export type RowError = Schemas['RowError']
 export type Vote = Schemas['Vote']
+
+export type CrashPoint =
+  'prepare_sent' | 'votes_received' | 'decision_durable' | 'first_commit_sent'
+export type FileDamage = 'flip_letter' | 'truncate' | 'delete' | 'remember' | 'put_back'
+export type ServiceAction = 'kill' | 'start' | 'pause' | 'resume'
 
 export type BookSort = 'title' | 'author' | 'published' | 'created'
 export type SortOrder = 'asc' | 'desc'

@@ -145,10 +145,10 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
   await assertAccessible(page, 'a damaged file')
   await by('damage-done').getByRole('link').click()
   await by('restore').click()
-  await eventually(
-    async () => /healed/i.test(await page.locator('main').innerText()),
-    'the file is healed',
-  )
+  await page
+    .locator('[data-testid="restoration-report"][data-dry-run="false"] [data-action="healed"]')
+    .first()
+    .waitFor({ timeout: SCENARIO_MS_MAX })
   assertNoErrors(errors)
   await page.close()
 })

@@ -5,12 +5,9 @@ import type { List } from './cluster'
 import type { Restoration } from './types'
 
 /** Starts a restoration, or a dry run of one; gives its id. */
-export async function startRestoration(dryRun: boolean, key: string): Promise<string> {
+export async function startRestoration(dryRun: boolean): Promise<string> {
   const { data, error, response } = await answered(
-    client.POST('/api/v1/restorations', {
-      params: { header: { 'Idempotency-Key': key } },
-      body: { dry_run: dryRun },
-    }),
+    client.POST('/api/v1/restorations', { body: { dry_run: dryRun } }),
   )
   if (!response.ok) throw new ApiError(problemOf(error, response))
   return data?.id ?? response.headers.get('Location')?.split('/').pop() ?? ''

@@ -5,7 +5,8 @@
  *
  * Without `--built` the page comes from Vite and changes as its source does; with it, from `dist/`,
  * under the same content security policy as the real server's. `POST /mock/one-down`, `/mock/in-doubt`,
- * `/mock/coordinator-down` and `/mock/well` put the cluster into a state to look at.
+ * `/mock/catching-up`, `/mock/damaged`, `/mock/needs-recovery`, `/mock/coordinator-down` and `/mock/well` put the
+ * cluster into a state to look at.
  */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'

@@ -149,6 +149,13 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
     .locator('[data-testid="restoration-report"][data-dry-run="false"] [data-action="healed"]')
     .first()
     .waitFor({ timeout: SCENARIO_MS_MAX })
+  await by('compare').first().click()
+  await page.locator('.cm-deletedText, .cm-changedText, .cm-changedLine').first().waitFor()
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    await assertAccessible(page, `two copies side by side, ${colorScheme}`)
+  }
+  await screenshot(page, 'restore-comparison')
   assertNoErrors(errors)
   await page.close()
 })

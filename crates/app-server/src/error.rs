@@ -1,5 +1,6 @@
 //! Errors as clients see them: problem+json (RFC 9457). The only place that knows which error has which HTTP status.
 
+use crate::described;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -84,23 +85,23 @@ pub(crate) struct Problem {
     detail: String,
     /// What is wrong, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<described::FieldError>)]
     errors: Vec<FieldError>,
     /// The votes of the round that was aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Vec<described::Vote>)]
     votes: Option<Vec<VoteReport>>,
     /// The round that was aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     round: Option<RoundId>,
     /// The change that this is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     change: Option<ChangeId>,
     /// The digest that the book has now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     current: Option<Digest>,
     /// The rows of an import that cannot be imported.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -9,12 +9,15 @@
 //! | `event_hub` | what happens, for those who watch |
 //! | `rest` | the REST interface of `docs/rest.md`, one file per noun |
 //! | `page` | the web page that is built into the binary |
+//! | `described` | how values of other crates look in answers, for the description of the interface |
 //! | `error` | errors as clients see them; the only place that knows their HTTP statuses |
 //!
 //! A write goes `rest` -> `working_copy` -> coordinator, and is answered when the index shows it. A read is answered from a
 //! snapshot of the index and asks nobody.
 
 mod clock;
+#[allow(dead_code, reason = "it describes answers to readers of the interface; other types write them")]
+mod described;
 mod error;
 mod event_hub;
 mod import_jobs;

@@ -2,6 +2,8 @@
 
 const MEMBERS = ['replicator-1', 'replicator-2', 'replicator-3']
 const ROUNDS_MAX = 1000
+const NEEDS_RECOVERY =
+  'the coordinator is not sure of its log and presumes nothing: its log is empty; start it on the newest copy of its data directory, or see what can be done with: concordance recover'
 
 export class MockCluster {
   constructor(version) {
@@ -28,6 +30,7 @@ export class MockCluster {
       detail: null,
       catch_up: null,
       last_seen: null,
+      scrub: scrubbed(),
     }
   }
 
@@ -161,9 +164,12 @@ export class MockCluster {
       detail: null,
       catch_up: null,
       last_seen: null,
+      scrub: scrubbed(),
     })
     third.version = this.version
     this.staleSince = null
+    this.needsRecovery = false
+    this.tell('member', { kind: 'looked_at', text: `The mock server shows: ${name}.` })
     if (name === 'one-down') {
       Object.assign(third, {
         state: 'down',
@@ -182,6 +188,23 @@ export class MockCluster {
       })
       this.tell('member', { kind: 'in_doubt', text: 'replicator-3 is in doubt.' })
     }
+    if (name === 'catching-up') {
+      Object.assign(third, {
+        state: 'catching_up',
+        version: this.version - 14,
+        detail: 'is being brought level',
+        catch_up: { to: this.version, files_sent: 30, files_left: 12, bytes_sent: 48_213 },
+      })
+      this.tell('member', { kind: 'catching_up', text: 'replicator-3 is catching up.' })
+    }
+    if (name === 'damaged') {
+      Object.assign(third, { scrub: scrubbed({ clean: 10_237, damaged: 2, stale: 1 }) })
+      this.tell('scrub', { kind: 'damaged', text: 'replicator-3 found 3 damaged files.' })
+    }
+    if (name === 'needs-recovery') {
+      this.needsRecovery = true
+      this.tell('view', { kind: 'unsure', text: 'The coordinator is not sure of its log.' })
+    }
     if (name === 'coordinator-down') {
       this.staleSince = now
       this.tell('link', { kind: 'lost', text: 'The link to the coordinator was lost.' })
@@ -190,7 +213,8 @@ export class MockCluster {
 
   state(books, modified) {
     const inSync = this.members.filter(({ state }) => state === 'in_sync').length
-    const accepting = inSync === this.members.length && this.staleSince === null
+    const accepting =
+      inSync === this.members.length && this.staleSince === null && !this.needsRecovery
     return {
       epoch: this.epoch,
       version: this.version,
@@ -202,12 +226,14 @@ export class MockCluster {
         ? null
         : this.staleSince
           ? 'The coordinator cannot be reached.'
-          : 'replicator-3 is down, and every replicator must vote while the commit policy is "all".',
+          : this.needsRecovery
+            ? NEEDS_RECOVERY
+            : 'replicator-3 is down, and every replicator must vote while the commit policy is "all".',
       members: this.members,
       coordinator: {
         connected: !this.staleSince,
         since: this.staleSince ?? this.startedAt,
-        address: '127.0.0.1:7410',
+        address: 'ws://127.0.0.1:7410',
       },
       app_server: { id: 'app-server-1', version: this.version, level: true, books, modified },
       app_servers: [{ id: 'app-server-1', address: null, connected: !this.staleSince }],
@@ -216,4 +242,23 @@ export class MockCluster {
   }
 
   startedAt = new Date().toISOString()
+}
+
+/** A full pass over the files of a member. */
+function scrubbed(found = {}) {
+  const now = new Date().toISOString()
+  return {
+    started_at: now,
+    finished_at: now,
+    files: 10_240,
+    bytes: 9_400_000,
+    clean: 10_240,
+    damaged: 0,
+    stale: 0,
+    changing: 0,
+    unknown: 0,
+    extra: 0,
+    detail: null,
+    ...found,
+  }
 }

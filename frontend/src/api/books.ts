@@ -36,19 +36,20 @@ export function listBooks(
   )
 }
 
-export function readBook(id: string): Promise<Book> {
-  return read(client.GET('/api/v1/books/{id}', { params: { path: { id } } }))
+/** As JSON, which is what comes when nothing else is asked for. */
+export async function readBook(id: string): Promise<Book> {
+  return (await read(client.GET('/api/v1/books/{id}', { params: { path: { id } } }))) as Book
 }
 
 /** The bytes that are stored, exactly. */
 export async function readBookXml(id: string): Promise<Blob> {
-  return (await read(
+  return await read(
     client.GET('/api/v1/books/{id}', {
       params: { path: { id } },
       headers: { Accept: 'application/xml' },
       parseAs: 'blob',
     }),
-  )) as Blob
+  )
 }
 
 export function createBook(book: BookInput, key: string): Promise<WriteOutcome<Book>> {

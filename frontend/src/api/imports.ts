@@ -21,8 +21,9 @@ export async function startImport(
         header: { 'Idempotency-Key': key, Prefer: 'respond-async' },
       },
       headers: { 'Content-Type': type },
-      body: file,
-      bodySerializer: (body: Blob) => body,
+      // The document knows of text only; the file goes out as it is, unread.
+      body: '',
+      bodySerializer: () => file,
     }),
   )
   // What a server did that gave no answer, the one that refuses now does not know.
@@ -30,7 +31,16 @@ export async function startImport(
   if (!response.ok) throw new ApiError(problemOf(error, response))
   const job = data as Partial<Import> | undefined
   const id = job?.id ?? response.headers.get('Location')?.split('/').pop() ?? ''
-  return { state: 'running', imported: 0, failed: [], total: null, rounds: 0, ...job, id }
+  return {
+    state: 'running',
+    imported: 0,
+    failed: [],
+    total: 0,
+    rounds: 0,
+    detail: null,
+    ...job,
+    id,
+  }
 }
 
 export function readImport(id: string): Promise<Import> {

@@ -1,41 +1,44 @@
 /** Short names for the types of the REST interface; the rest of the page imports them from here. */
-import type { components } from './schema'
+import type { components, operations } from './schema'
 
 type Schemas = components['schemas']
 
-export type Author = Schemas['Author']
-export type Ballot = Schemas['Ballot']
-export type Book = Schemas['Book']
+export type Author = Schemas['AuthorJson']
+export type Ballot = Schemas['BallotJson']
+export type Book = Schemas['BookJson']
 export type BookInput = Schemas['BookInput']
 export type BookList = Schemas['BookList']
-export type Change = Schemas['Change']
-export type Cluster = Schemas['Cluster']
+export type Change = Schemas['ChangeJson']
+export type Cluster = Schemas['ClusterJson']
 export type FieldError = Schemas['FieldError']
-export type Import = Schemas['Import']
-export type LocalChange = Schemas['LocalChange']
+export type Import = Schemas['ImportReport']
 export type HeldMessage = Schemas['HeldMessageJson']
 export type Lab = Schemas['LabJson']
 export type LabService = Schemas['ServiceJson']
-export type Member = Schemas['Member']
-export type Replication = Schemas['Replication']
-export type Restoration = Schemas['Restoration']
-export type RestoredFile = Schemas['RestoredFile']
-export type Round = Schemas['Round']
-export type RowError = Schemas['RowError']
+export type LocalChange = Schemas['EditJson']
+export type Member = Schemas['MemberJson']
+export type Pending = Schemas['PendingJson']
+export type Replication = Schemas['ReplicationJson']
+export type Restoration = Schemas['RestorationJson']
+export type RestoredFile = Schemas['RestoredFileJson']
+export type Round = Schemas['RoundJson']
+export type RowError = Schemas['FailedRow']
+export type Scrub = Schemas['ScrubJson']
 export type Vote = Schemas['Vote']
 
-export type CrashPoint =
-  'prepare_sent' | 'votes_received' | 'decision_durable' | 'first_commit_sent'
-export type FileDamage = 'flip_letter' | 'truncate' | 'delete' | 'remember' | 'put_back'
-export type ServiceAction = 'kill' | 'start' | 'pause' | 'resume'
+export type CrashPoint = Schemas['CrashPoint']
+export type FileDamage = Schemas['FileDamage']
+export type ServiceAction = Schemas['ServiceAction']
 
-export type BookSort = 'title' | 'author' | 'published' | 'created'
-export type SortOrder = 'asc' | 'desc'
+type BookListQuery = NonNullable<operations['list_books']['parameters']['query']>
+
+export type BookSort = NonNullable<BookListQuery['sort']>
+export type SortOrder = NonNullable<BookListQuery['order']>
 
 /** One event of the stream `/api/v1/events`. */
 export interface ClusterEvent {
   id: string
-  /** `round`, `member`, `view`, `catch_up`, `restoration`, `scrub`, `import`, `catalogue` or `link`. */
+  /** `round`, `member`, `view`, `catch_up`, `restoration`, `scrub`, `import`, `catalogue`, `link` or `lab`. */
   name: string
   at: string
   round: string | null

@@ -6,7 +6,7 @@
 import { answered, client, read } from './client'
 import { NoAnswer, problemOf, type Problem } from './problem'
 import { servers } from './servers'
-import type { Change, Vote } from './types'
+import type { Pending, Vote } from './types'
 
 export type WriteOutcome<Value> =
   | { kind: 'committed'; version: number | null; value: Value | null }
@@ -25,7 +25,7 @@ interface Answer {
 export async function outcomeOf<Value>(answer: Promise<Answer>): Promise<WriteOutcome<Value>> {
   try {
     const { data, error, response } = await answered(answer)
-    if (response.status === 202) return unknownOutcome(data as Change | undefined, response)
+    if (response.status === 202) return unknownOutcome(data as Pending | undefined, response)
     if (response.ok) return committedOutcome<Value>(data, response)
     return failedOutcome(problemOf(error, response), servers.cameAfterSilence(response))
   } catch (error) {
@@ -44,7 +44,7 @@ function committedOutcome<Value>(data: unknown, response: Response): WriteOutcom
   }
 }
 
-function unknownOutcome(change: Change | undefined, response: Response): WriteOutcome<never> {
+function unknownOutcome(change: Pending | undefined, response: Response): WriteOutcome<never> {
   const location = response.headers.get('Location')?.split('/').pop()
   return {
     kind: 'unknown',

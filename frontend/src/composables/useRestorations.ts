@@ -1,7 +1,6 @@
 /** Restorations: the history, one report, and starting another. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/vue-query'
 import type { Ref } from 'vue'
-import { KeyKeeper } from '@/api/idempotencyKey'
 import { listRestorations, readRestoration, startRestoration } from '@/api/restorations'
 
 const POLL_MS = 600
@@ -22,11 +21,9 @@ export function useRestoration(id: Ref<string | null>) {
 
 export function useStartRestoration(onStarted: (id: string) => void) {
   const queries = useQueryClient()
-  const keys = new KeyKeeper()
   return useMutation({
-    mutationFn: (dryRun: boolean) => startRestoration(dryRun, keys.keyFor(String(dryRun))),
+    mutationFn: (dryRun: boolean) => startRestoration(dryRun),
     onSuccess(id) {
-      keys.forget()
       onStarted(id)
       return queries.invalidateQueries({ queryKey: ['restorations'] })
     },

@@ -11,7 +11,7 @@ const aborted: WriteOutcome<never> = {
   kind: 'aborted',
   reason: 'Disk full.',
   round: '3-4',
-  votes: [{ member: 'replicator-1', vote: 'abort' }],
+  votes: [{ member: 'replicator-1', vote: 'abort', cause: 'mine', reason: null, after_us: 640 }],
 }
 const invalid: WriteOutcome<never> = {
   kind: 'refused',

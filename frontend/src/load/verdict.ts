@@ -3,7 +3,6 @@
  * is not, what was unknown has ended one way or the other, and all copies hold the same.
  */
 import { listBooks } from '@/api/books'
-import { freshKey } from '@/api/idempotencyKey'
 import { ApiError } from '@/api/problem'
 import { readRestoration, startRestoration } from '@/api/restorations'
 import { askChange } from '@/api/write'
@@ -87,7 +86,7 @@ async function settle({ change }: Written): Promise<'committed' | 'not' | null> 
 
 async function differingFiles(): Promise<number | null> {
   try {
-    const id = await startRestoration(true, freshKey())
+    const id = await startRestoration(true)
     for (;;) {
       const { state, summary } = await readRestoration(id)
       if (state === 'failed' || (state === 'done' && !summary)) return null

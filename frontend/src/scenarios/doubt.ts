@@ -27,7 +27,7 @@ export function doubt(): Scenario {
         const outcome = await world.settled(write)
         if (outcome.kind !== 'committed') throw new Unexpected(`it ended ${outcome.kind}`)
         const round = await world.newestRound()
-        if (!round || round.epoch <= before.epoch) {
+        if (!round || round.epoch <= (before.epoch ?? 0)) {
           throw new Unexpected(`the round that committed it is ${round?.id ?? 'none'}`)
         }
       }),

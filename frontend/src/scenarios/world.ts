@@ -115,7 +115,7 @@ export class World {
 
   /** A restore, or a dry run of one, at its end. */
   async restore(dryRun: boolean): Promise<Restoration> {
-    const id = await startRestoration(dryRun, freshKey())
+    const id = await startRestoration(dryRun)
     return this.until('the restore has ended', async () => {
       const report = await readRestoration(id)
       if (report.state === 'failed') throw new Unexpected(report.detail ?? 'the restore failed')

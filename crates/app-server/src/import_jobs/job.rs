@@ -56,6 +56,7 @@ pub(crate) struct ImportReport {
     /// Rounds that committed them.
     pub(crate) rounds: u64,
     /// For people.
+    #[schema(required = true)]
     pub(crate) detail: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! A book as JSON.
 
+use crate::described;
 use crate::index::IndexedBook;
 use catalogue::{Book, BookId};
 use protocol::{Digest, Version};
@@ -14,11 +15,15 @@ pub(super) struct BookJson {
     title: String,
     authors: Vec<AuthorJson>,
     /// 13 digits.
+    #[schema(required = true)]
     isbn: Option<String>,
+    #[schema(required = true)]
     publisher: Option<String>,
     /// Year of publication.
+    #[schema(required = true)]
     published: Option<i16>,
     /// BCP 47 language tag.
+    #[schema(required = true)]
     language: Option<String>,
     subjects: Vec<String>,
     /// RFC 3339, UTC, with milliseconds.
@@ -29,8 +34,9 @@ pub(super) struct BookJson {
     /// The committed version that wrote it.
     #[schema(value_type = u64)]
     version: Version,
-    /// `modified` or `missing`, if the file on this server's disk is not what was committed.
+    /// Set if the file on this server's disk is not what was committed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = described::LocalState)]
     local: Option<&'static str>,
 }
 

@@ -3,7 +3,7 @@
 use super::book_json::{BookInput, BookJson};
 use super::guard::shows;
 use super::request::{Id, json, limit, query};
-use super::write::{NotCommitted, change_id, commit, fingerprint, precondition};
+use super::write::{NotCommitted, PendingJson, change_id, commit, fingerprint, precondition};
 use super::{App, BASE};
 use crate::clock;
 use crate::error::{ApiError, Problem};
@@ -50,6 +50,7 @@ pub(super) struct ListQuery {
 pub(super) struct BookList {
     items: Vec<BookJson>,
     /// The cursor of the next page; null on the last one.
+    #[schema(required = true)]
     next: Option<String>,
     /// How many books the whole list has.
     total: usize,
@@ -112,7 +113,7 @@ pub(super) async fn load(
 #[utoipa::path(post, path = "/books", tag = "books", operation_id = "create_book", request_body = BookInput,
     params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, body = BookJson, headers(("Location" = String), ("ETag" = String))),
-    (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 202, description = "Not known yet; ask the address in Location.", body = PendingJson, headers(("Location" = String))),
     (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, NotCommitted> {
@@ -132,7 +133,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
     responses(
     (status = 200, body = BookJson, headers(("ETag" = String))),
-    (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 202, description = "Not known yet; ask the address in Location.", body = PendingJson, headers(("Location" = String))),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem),
     (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
@@ -154,7 +155,8 @@ pub(super) async fn replace(
 #[utoipa::path(delete, path = "/books/{id}", tag = "books", operation_id = "delete_book",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
     responses(
-    (status = 204), (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 204),
+    (status = 202, description = "Not known yet; ask the address in Location.", body = PendingJson, headers(("Location" = String))),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn remove(

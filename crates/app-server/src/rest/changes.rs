@@ -2,6 +2,7 @@
 
 use super::App;
 use super::request::Id;
+use crate::described;
 use crate::error::{ApiError, Problem, sentence};
 use crate::working_copy::LocalOutcome;
 use axum::Json;
@@ -17,17 +18,17 @@ pub(super) struct ChangeJson {
     /// The Idempotency-Key of the request, or the key that was made for it.
     #[schema(value_type = String)]
     change: ChangeId,
-    /// `committed`, `aborted` or `unknown`.
+    #[schema(value_type = described::ChangeState)]
     state: &'static str,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     round: Option<RoundId>,
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required = true)]
     version: Option<Version>,
     /// The book's.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     id: Option<BookId>,
     /// The book's, after the change; null after a delete.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     digest: Option<Digest>,
     /// For people.
     detail: String,

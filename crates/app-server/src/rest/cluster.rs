@@ -3,6 +3,7 @@
 use super::App;
 use super::scrubs::{ScrubJson, scrub_json};
 use crate::clock;
+use crate::described;
 use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
 use axum::extract::State;
@@ -16,18 +17,19 @@ use std::sync::Arc;
 /// The cluster. While the coordinator cannot be reached, what it said last.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ClusterJson {
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required = true)]
     epoch: Option<Epoch>,
     #[schema(value_type = u64)]
     version: Version,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     root: Option<SetDigest>,
+    #[schema(required = true)]
     min_in_sync: Option<u64>,
-    /// `all` or `in-sync`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<described::CommitPolicy>, required = true)]
     commit_policy: Option<CommitPolicy>,
     accepting_writes: bool,
     /// Why not, for people.
+    #[schema(required = true)]
     why_not: Option<String>,
     members: Vec<MemberJson>,
     coordinator: CoordinatorJson,
@@ -43,7 +45,7 @@ struct OtherAppServerJson {
     #[schema(value_type = String)]
     id: AppServerId,
     /// Where browsers reach its page; null if it did not say.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     address: Option<PageAddress>,
     connected: bool,
 }
@@ -53,25 +55,29 @@ struct OtherAppServerJson {
 struct MemberJson {
     #[schema(value_type = String)]
     id: MemberId,
-    /// `voter`, `joining` or `observer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = described::MemberRole)]
     role: MemberRole,
-    /// `in_sync`, `catching_up` or `down`.
-    #[schema(value_type = String)]
+    #[schema(value_type = described::MemberState)]
     state: MemberState,
     connected: bool,
     #[schema(value_type = u64)]
     version: Version,
+    #[schema(required = true)]
     in_doubt_since: Option<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     in_doubt_round: Option<RoundId>,
+    #[schema(required = true)]
     address: Option<String>,
+    #[schema(required = true)]
     detail: Option<String>,
-    /// How far it is brought level.
+    /// How far it is brought level; null unless it is.
+    #[schema(required = true)]
     catch_up: Option<CatchUpJson>,
-    /// When it was last connected.
+    /// When it was last connected; null while it is.
+    #[schema(required = true)]
     last_seen: Option<String>,
     /// The last scrub that looked at every file, without the files' names; null if there was none.
+    #[schema(required = true)]
     scrub: Option<ScrubJson>,
 }
 
@@ -97,6 +103,7 @@ struct CoordinatorJson {
     connected: bool,
     /// Since when it is connected or not.
     since: String,
+    #[schema(required = true)]
     address: Option<String>,
 }
 

@@ -16,6 +16,7 @@ mod members;
 mod origin;
 mod replications;
 mod request;
+mod restoration_json;
 mod restorations;
 mod rounds;
 mod scrubs;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -123,10 +125,14 @@ struct Description;
 /// Smaller files of the page are not worth the time that compressing takes.
 const COMPRESSED_BYTES_MIN: u64 = 4_096;
 
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";
+
 /// All routes: the interface, its description, the health of the process, and the page.
 pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHandle) -> Router {
-    let (interface, description) =
+    let (interface, mut description) =
         OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, interface(&app)).split_for_parts();
+    name_problems(&mut description);
     let guarded = interface
         .layer(from_fn_with_state(Arc::clone(&app), guard::require_token))
         .layer(from_fn_with_state(Arc::clone(&app), guard::tell_version))
@@ -149,6 +155,22 @@ pub(crate) fn router(app: Arc<App>, readiness: Readiness, metrics: PrometheusHan
         .layer(from_fn_with_state(app, guard::harden))
 }
 
+/// Gives problems the media type that they are sent with, which the attributes would have to say at each of them.
+fn name_problems(description: &mut utoipa::openapi::OpenApi) {
+    for item in description.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                let content = if status.starts_with('2') { None } else { response.content.shift_remove(JSON) };
+                if let Some(content) = content {
+                    response.content.insert(PROBLEM_JSON.to_owned(), content);
+                }
+            }
+        }
+    }
+}
+
 fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     let of_a_version = OpenApiRouter::new()
         .routes(routes!(books::list, books::create))
@@ -162,6 +184,7 @@ fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replications::list, replications::create))
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))
+        .routes(routes!(restorations::load_copy))
         .routes(routes!(scrubs::list, scrubs::create))
         .routes(routes!(cluster::load))
         .routes(routes!(members::add))

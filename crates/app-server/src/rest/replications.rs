@@ -2,7 +2,8 @@
 
 use super::App;
 use super::request::{json, limit, query};
-use super::write::{NotCommitted, commit_all, fingerprint, given_key};
+use super::write::{NotCommitted, PendingJson, commit_all, fingerprint, given_key};
+use crate::described;
 use crate::error::{ApiError, Problem};
 use crate::working_copy::{Edit, EditState, Edits, book_of};
 use axum::Json;
@@ -34,9 +35,9 @@ pub(super) struct EditJson {
     #[schema(value_type = String)]
     id: BookId,
     state: EditState,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     committed_digest: Option<Digest>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     found_digest: Option<Digest>,
     /// What it is, for people.
     detail: String,
@@ -46,6 +47,7 @@ pub(super) struct EditJson {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct EditList {
     items: Vec<EditJson>,
+    #[schema(required = true)]
     next: Option<String>,
     total: usize,
 }
@@ -88,23 +90,23 @@ enum WantedVote {
 /// What became of it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ReplicationJson {
-    /// `committed` or `nothing_to_do`.
+    #[schema(value_type = described::ReplicationOutcome)]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     round: Option<RoundId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64)]
     version: Option<Version>,
     changes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Vec<described::Vote>)]
     votes: Option<Vec<VoteReport>>,
 }
 
 #[utoipa::path(post, path = "/replications", tag = "replications", operation_id = "replicate", request_body = ReplicationInput,
     params(("Idempotency-Key" = Option<String>, Header)), responses(
-    (status = 200, body = ReplicationJson), (status = 202, description = "Not known yet; ask the address in Location."),
+    (status = 200, body = ReplicationJson), (status = 202, description = "Not known yet; ask the address in Location.", body = PendingJson, headers(("Location" = String))),
     (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn create(

@@ -1,22 +1,18 @@
 //! Restorations: damaged copies, put right by the vote; led by the coordinator, told here.
 
 use super::request::{Id, json, query};
+use super::restoration_json::{BegunRestorationJson, RestorationJson, report_json};
 use super::{App, BASE};
-use crate::clock;
 use crate::error::{ApiError, Problem};
-use crate::index::Index;
 use crate::working_copy::Order;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use catalogue::BookPath;
-use protocol::{
-    FileReport, HealReport, HoldingReport, Query, QueryAnswer, RestorationId, RestorationReport, RestorationState,
-};
+use protocol::{Query, QueryAnswer, RestorationId, RestorationReport, RestorationState, WantedFile};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json as value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -40,7 +36,8 @@ struct NoQuery {}
 /// All reports that are kept, newest first, without their files.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct RestorationList {
-    items: Vec<Value>,
+    items: Vec<RestorationJson>,
+    #[schema(required = true)]
     next: Option<String>,
     total: usize,
 }
@@ -60,9 +57,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<R
 }
 
 #[utoipa::path(get, path = "/restorations/{id}", tag = "restorations", operation_id = "load_restoration", params(("id" = String, Path)), responses(
-    (status = 200, body = Object), (status = 404, body = Problem), (status = 503, body = Problem)
+    (status = 200, body = RestorationJson), (status = 404, body = Problem), (status = 503, body = Problem)
 ))]
-pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Result<Json<RestorationJson>, ApiError> {
     let not_found =
         || ApiError::NotFound { detail: format!("There is no report {id}; only the newest ones are kept.") };
     let restoration = id.parse().map_err(|_| not_found())?;
@@ -71,7 +68,9 @@ pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Res
 }
 
 #[utoipa::path(post, path = "/restorations", tag = "restorations", operation_id = "start_restoration", request_body = RestorationInput, responses(
-    (status = 200, body = Object), (status = 202, body = Object, headers(("Location" = String))),
+    (status = 200, body = RestorationJson, headers(("Location" = String))),
+    (status = 202, description = "It runs; ask the address in Location. The report so far is in the answer if it is known.", body = BegunRestorationJson,
+        headers(("Location" = String))),
     (status = 409, body = Problem), (status = 503, body = Problem)
 ))]
 pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
@@ -107,13 +106,48 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
         Some(report) => {
             (StatusCode::ACCEPTED, location, Json(report_json(&report, &app.copy.index(), true))).into_response()
         }
-        None => (
-            StatusCode::ACCEPTED,
-            location,
-            Json(value!({ "id": restoration, "state": "running", "dry_run": dry_run })),
-        )
-            .into_response(),
+        None => (StatusCode::ACCEPTED, location, Json(BegunRestorationJson::new(restoration, dry_run))).into_response(),
     })
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CopyQuery {
+    /// The file, as the report names it.
+    path: String,
+    /// Whose copy.
+    member: String,
+}
+
+/// Always as plain text: a browser must not take damaged bytes for a page.
+const COPY_TYPE: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+
+#[utoipa::path(get, path = "/restorations/{id}/copy", tag = "restorations", operation_id = "load_copy", params(("id" = String, Path), CopyQuery), responses(
+    (status = 200, description = "The bytes that the ballot is about, as long as they are there or in quarantine.", content_type = "text/plain", body = String),
+    (status = 404, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn load_copy(State(app): State<Arc<App>>, Id(id): Id<String>, uri: Uri) -> Result<Response, ApiError> {
+    let CopyQuery { path, member } = query(&uri)?;
+    let not_found = |detail: String| ApiError::NotFound { detail };
+    let missing = || not_found(format!("Report {id} says nothing of what {member} holds of {path}."));
+    let restoration = id.parse().map_err(|_| missing())?;
+    let report = report(&app, restoration).await?.ok_or_else(missing)?;
+    let file = report.files.iter().find(|file| file.name == path).ok_or_else(missing)?;
+    let vote = file.ballot.iter().find(|vote| vote.holder.to_string() == member).ok_or_else(missing)?;
+    let wanted = BookPath::parse(&path).ok().zip(vote.digest);
+    let Some((path, digest)) = wanted else {
+        return Err(not_found(format!("{member} held no such book file.")));
+    };
+    let wanted = WantedFile { path, digest };
+    match app.copy.ask(Query::Copy { holder: vote.holder.clone(), wanted }).await? {
+        QueryAnswer::Copy { content: Some(content), .. } => Ok(([COPY_TYPE], content.bytes().to_vec()).into_response()),
+        QueryAnswer::Copy { why_not, .. } => {
+            let why_not = why_not.unwrap_or_default();
+            Err(not_found(format!("What {member} held of {path} cannot be shown any more: {why_not}.")))
+        }
+        _ => Err(strange()),
+    }
 }
 
 async fn report(app: &App, restoration: RestorationId) -> Result<Option<RestorationReport>, ApiError> {
@@ -125,63 +159,4 @@ async fn report(app: &App, restoration: RestorationId) -> Result<Option<Restorat
 
 fn strange() -> ApiError {
     ApiError::CoordinatorUnreachable { detail: "The coordinator answered another question than was asked.".to_owned() }
-}
-
-/// A report in the documented shape, with the titles of the books.
-fn report_json(report: &RestorationReport, index: &Index, with_files: bool) -> Value {
-    let summary = &report.summary;
-    let not_compared: Vec<_> = report
-        .not_compared
-        .iter()
-        .map(|who| value!({ "member": who.holder.to_string(), "reason": who.reason }))
-        .collect();
-    let mut shown = value!({
-        "id": report.id,
-        "state": report.state,
-        "dry_run": report.dry_run,
-        "started_at": clock::text(report.started_at_ms),
-        "finished_at": report.finished_at_ms.map(clock::text),
-        "version": report.version,
-        "detail": report.detail,
-        "progress": report.progress,
-        "summary": {
-            "members": summary.holders, "files": summary.files, "intact": summary.intact, "damaged": summary.damaged,
-            "healed": summary.healed, "lost": summary.lost, "undecided": summary.undecided, "left": summary.left,
-        },
-        "not_compared": not_compared,
-    });
-    if with_files {
-        shown["files"] = report.files.iter().map(|file| file_json(file, index)).collect();
-    }
-    shown
-}
-
-fn file_json(file: &FileReport, index: &Index) -> Value {
-    let id = BookPath::parse(&file.name).ok().map(BookPath::id);
-    let winner = match (file.winner, file.winner_is_absence) {
-        (Some(digest), _) => value!(digest),
-        (None, true) => value!("absent"),
-        (None, false) => Value::Null,
-    };
-    let ballot = |vote: &HoldingReport| {
-        value!({
-            "member": vote.holder.to_string(), "holding": vote.holding, "digest": vote.digest, "size": vote.size,
-            "note": vote.note,
-        })
-    };
-    let action = |done: &HealReport| {
-        value!({
-            "member": done.holder.to_string(), "action": done.action, "detail": done.detail, "quarantined": done.quarantined,
-        })
-    };
-    value!({
-        "path": file.name,
-        "id": id,
-        "title": id.and_then(|id| index.book(id)).map(|book| book.book.title()),
-        "record": file.record.map(|record| value!({ "digest": record.digest, "version": record.version })),
-        "ballot": file.ballot.iter().map(ballot).collect::<Vec<_>>(),
-        "verdict": file.verdict,
-        "winner": winner,
-        "actions": file.actions.iter().map(action).collect::<Vec<_>>(),
-    })
 }

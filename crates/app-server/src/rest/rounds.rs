@@ -3,6 +3,7 @@
 use super::App;
 use super::request::{Id, limit, query};
 use crate::clock;
+use crate::described;
 use crate::error::{ApiError, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -21,8 +22,7 @@ pub(super) struct ListQuery {
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,
-    /// `in_flight`, `committed` or `aborted`.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<described::RoundOutcome>)]
     outcome: Option<RoundOutcome>,
 }
 
@@ -30,6 +30,7 @@ pub(super) struct ListQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct RoundList {
     items: Vec<RoundJson>,
+    #[schema(required = true)]
     next: Option<String>,
     total: u64,
 }
@@ -43,19 +44,21 @@ pub(super) struct RoundJson {
     epoch: Epoch,
     #[schema(value_type = u64)]
     number: RoundNumber,
-    /// `in_flight`, `committed` or `aborted`.
-    #[schema(value_type = String)]
+    #[schema(value_type = described::RoundOutcome)]
     outcome: RoundOutcome,
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required = true)]
     version: Option<Version>,
     changes: u64,
     #[schema(value_type = Vec<String>)]
     participants: Vec<MemberId>,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<described::Vote>)]
     votes: Vec<VoteReport>,
     started_at: String,
+    #[schema(required = true)]
     decided_after_us: Option<u64>,
+    #[schema(required = true)]
     ended_after_us: Option<u64>,
+    #[schema(required = true)]
     reason: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use super::App;
 use super::request::query;
 use crate::clock;
+use crate::described;
 use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
 use axum::Json;
@@ -21,6 +22,7 @@ struct NoQuery {}
 pub(super) struct ScrubJson {
     started_at: String,
     /// Null while it runs.
+    #[schema(required = true)]
     finished_at: Option<String>,
     files: u64,
     bytes: u64,
@@ -32,9 +34,11 @@ pub(super) struct ScrubJson {
     unknown: u64,
     extra: u64,
     /// Why something could not be compared, for people.
+    #[schema(required = true)]
     detail: Option<String>,
     /// The damaged, stale and extra files, at most 100; left out in the list of members.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<FindingJson>)]
     findings: Option<Vec<FindingJson>>,
 }
 
@@ -42,8 +46,9 @@ pub(super) struct ScrubJson {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FindingJson {
     name: String,
-    /// `damaged`, `stale` or `extra`.
+    #[schema(value_type = described::FindingOutcome)]
     outcome: &'static str,
+    #[schema(required = true)]
     detail: Option<String>,
 }
 
@@ -54,8 +59,10 @@ struct MemberScrubsJson {
     member: MemberId,
     connected: bool,
     /// The last pass that looked at every file.
+    #[schema(required = true)]
     last: Option<ScrubJson>,
     /// The one that runs now.
+    #[schema(required = true)]
     running: Option<ScrubJson>,
 }
 
@@ -63,6 +70,7 @@ struct MemberScrubsJson {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ScrubList {
     items: Vec<MemberScrubsJson>,
+    #[schema(required = true)]
     next: Option<String>,
     total: usize,
 }

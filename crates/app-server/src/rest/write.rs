@@ -1,6 +1,7 @@
 //! What all writes have in common: the key that makes a retry safe, the precondition, and the outcome.
 
 use super::{App, BASE};
+use crate::described;
 use crate::error::ApiError;
 use crate::working_copy::WriteOutcome;
 use axum::Json;
@@ -8,7 +9,7 @@ use axum::http::header::{HeaderName, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::{Change, ChangeId, CommittedAnswer, Digest, Precondition, Submission};
-use serde_json::json;
+use serde::Serialize;
 use uuid::Uuid;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -69,6 +70,17 @@ pub(super) enum NotCommitted {
     Unknown { change: ChangeId },
 }
 
+/// A change whose outcome is not known yet.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct PendingJson {
+    #[schema(value_type = String)]
+    change: ChangeId,
+    #[schema(value_type = described::ChangeState)]
+    state: &'static str,
+    /// For people.
+    detail: &'static str,
+}
+
 impl From<ApiError> for NotCommitted {
     fn from(error: ApiError) -> Self {
         Self::Error(error)
@@ -83,8 +95,8 @@ impl IntoResponse for NotCommitted {
                 let location = change_address(&change);
                 let detail = "It is not known yet whether this was committed. Ask the address in Location, or send the same \
                               request again with the same Idempotency-Key.";
-                let body = json!({ "change": change, "state": "unknown", "detail": detail });
                 let location = HeaderValue::from_str(&location).expect("an address is plain ASCII");
+                let body = PendingJson { change, state: "unknown", detail };
                 (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
             }
         }

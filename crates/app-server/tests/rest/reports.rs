@@ -4,6 +4,7 @@ use crate::server::Server;
 use protocol::{RoundOutcome, RoundReport, Version};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::path::Path;
 
 fn round(number: u64, outcome: RoundOutcome) -> RoundReport {
     RoundReport {
@@ -159,6 +160,22 @@ async fn description_and_its_page_are_served() {
     let html = String::from_utf8(page.bytes).unwrap();
     assert!(html.contains("swagger"), "{html}");
     assert!(!html.contains("http://") && !html.contains("https://"), "nothing is loaded from elsewhere: {html}");
+}
+
+/// The types of the page are generated from this file.
+#[tokio::test]
+async fn description_is_the_one_that_the_page_keeps() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../frontend/openapi.json");
+    let served = Server::start().await.get("/openapi.json").await.body;
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&served).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(
+        kept == served,
+        "frontend/openapi.json is not what the server gives. Run `UPDATE_OPENAPI=1 cargo test -p app-server --test rest \
+         description_is_the_one_that_the_page_keeps`, then `npm run types` in frontend/."
+    );
 }
 
 #[tokio::test]

@@ -1,28 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Cluster, Member } from '@/api/types'
+import type { Cluster } from '@/api/types'
+import { clusterOf, memberOf, scrubOf } from '@/testing/cluster'
 import { mountInPage } from '@/testing/mounting'
 import MemberList from './MemberList.vue'
 
-const member: Member = {
-  id: 'replicator-1',
-  role: 'voter',
-  state: 'in_sync',
-  connected: true,
-  version: 40,
-}
-const cluster: Cluster = {
-  epoch: 3,
-  version: 42,
-  root: 'r',
-  min_in_sync: 2,
-  commit_policy: 'all',
-  accepting_writes: true,
-  members: [member],
-  coordinator: { connected: true },
-  app_server: { id: 'app-server-1', version: 42, level: true, books: 10, modified: 0 },
-  app_servers: [],
-  lab: false,
-}
+const member = memberOf({ version: 40 })
+const cluster = clusterOf({ members: [member] })
+const unreachable = { connected: false, since: '2026-11-20T10:00:00.000Z', address: null }
 
 afterEach(() => void (document.body.innerHTML = ''))
 
@@ -46,20 +30,8 @@ describe('the list of replicators', () => {
   })
 
   it('says what the last scrub found, and never calls clean what could not be compared', () => {
-    const pass = {
-      started_at: '2026-11-20T10:00:00.000Z',
-      finished_at: '2026-11-20T10:02:00.000Z',
-      files: 30,
-      bytes: 9000,
-      clean: 30,
-      damaged: 0,
-      stale: 0,
-      changing: 0,
-      unknown: 0,
-      extra: 0,
-    }
-    const told = (found: Partial<typeof pass>) =>
-      textOf({ members: [{ ...member, scrub: { ...pass, ...found } }] })
+    const told = (found: Parameters<typeof scrubOf>[0]) =>
+      textOf({ members: [{ ...member, scrub: scrubOf(found) }] })
     expect(told({})).toContain('All 30 files read')
     expect(told({ clean: 29, unknown: 1 })).toContain('1 could not be compared')
     expect(told({ clean: 27, damaged: 1, stale: 1, unknown: 1 })).toContain('2 damaged')
@@ -67,7 +39,7 @@ describe('the list of replicators', () => {
   })
 
   it('says that it shows the last known state while the coordinator cannot be reached', () => {
-    expect(textOf({ coordinator: { connected: false } })).toContain('As last known')
+    expect(textOf({ coordinator: unreachable })).toContain('As last known')
     expect(textOf({})).not.toContain('As last known')
   })
 
@@ -102,7 +74,7 @@ describe('the list of replicators', () => {
 
   it('offers no change while the coordinator cannot be reached', () => {
     const page = mountInPage(MemberList, {
-      cluster: { ...cluster, coordinator: { connected: false } },
+      cluster: { ...cluster, coordinator: unreachable },
     })
     expect(page.findAll('.orders button')).toEqual([])
     expect(page.get('[data-testid=member-add]').attributes('disabled')).toBeDefined()

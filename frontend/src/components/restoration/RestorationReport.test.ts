@@ -18,7 +18,10 @@ const report: Restoration = {
   state: 'done',
   dry_run: false,
   started_at: '2026-11-20T10:00:00.000Z',
+  finished_at: '2026-11-20T10:00:02.000Z',
   version: 12,
+  detail: null,
+  progress: { phase: 'done', done: 30, total: 30 },
   summary,
   not_compared: [],
   files: [],
@@ -56,7 +59,7 @@ describe('the result of a restoration', () => {
   })
 
   it('is not told before the end, nor after a failure', () => {
-    expect(resultOf({ state: 'running', summary: null })).toBeUndefined()
+    expect(resultOf({ state: 'running' })).toBeUndefined()
     expect(resultOf({ state: 'failed' })).toBeUndefined()
   })
 })

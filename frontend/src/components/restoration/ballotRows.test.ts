@@ -4,16 +4,18 @@ import { ballotRows } from './ballotRows'
 
 const file: RestoredFile = {
   path: 'books/3f/1.xml',
+  id: null,
+  title: null,
   record: { digest: 'd', version: 1 },
   ballot: [
-    { member: 'replicator-1', holding: 'intact', digest: 'd' },
-    { member: 'replicator-2', holding: 'damaged', digest: 'x' },
+    { member: 'replicator-1', holding: 'intact', digest: 'd', size: 412, note: null },
+    { member: 'replicator-2', holding: 'damaged', digest: 'x', size: 412, note: null },
   ],
   verdict: 'proven',
   winner: 'd',
   actions: [
-    { member: 'app-server-1', action: 'healed' },
-    { member: 'replicator-2', action: 'healed', quarantined: 'quarantine/1' },
+    { member: 'app-server-1', action: 'healed', detail: null, quarantined: null },
+    { member: 'replicator-2', action: 'healed', detail: null, quarantined: 'quarantine/1' },
   ],
 }
 

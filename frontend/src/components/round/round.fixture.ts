@@ -5,6 +5,8 @@ export function vote(member: string, more: Partial<Vote> = {}): Vote {
   return {
     member,
     vote: 'commit',
+    cause: null,
+    reason: null,
     received_after_us: 100,
     staged_after_us: 150,
     durable_after_us: 700,
@@ -38,12 +40,12 @@ export function aborted(): Round {
     outcome: 'aborted',
     version: null,
     votes: [
-      vote('replicator-1', { acknowledged_after_us: null }),
+      vote('replicator-1', { acknowledged_after_us: undefined }),
       vote('replicator-2', {
         vote: 'abort',
         cause: 'mine',
         reason: 'its disk is full; #1',
-        acknowledged_after_us: null,
+        acknowledged_after_us: undefined,
       }),
     ],
     reason: 'replicator-2 voted abort',
@@ -58,8 +60,8 @@ export function inFlight(): Round {
     outcome: 'in_flight',
     version: null,
     votes: [
-      vote('replicator-1', { acknowledged_after_us: null }),
-      { member: 'replicator-2', vote: 'none' },
+      vote('replicator-1', { acknowledged_after_us: undefined }),
+      { member: 'replicator-2', vote: 'none', cause: null, reason: null, after_us: null },
     ],
     decided_after_us: null,
     ended_after_us: null,

@@ -30,7 +30,7 @@ describe('who knows what', () => {
   })
 
   it('keeps a replicator in doubt until it is known to have heard the decision', () => {
-    const votes = [vote('replicator-1'), vote('replicator-2', { acknowledged_after_us: null })]
+    const votes = [vote('replicator-1'), vote('replicator-2', { acknowledged_after_us: undefined })]
     const round = committed({ votes, ended_after_us: null })
     expect(statesAt(round, 9_000, false)).toContainEqual({
       party: 'member',

@@ -61,7 +61,7 @@ describe('the steps of a round', () => {
   })
 
   it('show a commit that was not acknowledged as sent', () => {
-    const votes = [vote('replicator-1'), vote('replicator-2', { acknowledged_after_us: null })]
+    const votes = [vote('replicator-1'), vote('replicator-2', { acknowledged_after_us: undefined })]
     const steps = stepsOf(committed({ votes, ended_after_us: null }))
     expect(of(steps, 'tell', 'replicator-2')?.endsUs).toBeNull()
     expect(of(steps, 'settle', 'replicator-2')).toBeUndefined()
@@ -74,7 +74,8 @@ describe('the steps of a round', () => {
   })
 
   it('do without the times that a replicator did not give', () => {
-    const bare = { member: 'replicator-1', vote: 'commit' as const, after_us: 640 }
+    const unheard = { cause: null, reason: null }
+    const bare = { member: 'replicator-1', vote: 'commit' as const, after_us: 640, ...unheard }
     const steps = stepsOf(committed({ participants: ['replicator-1'], votes: [bare] }))
     expect(of(steps, 'vote', 'replicator-1')).toMatchObject({ beginsUs: 640, endsUs: 640 })
     expect(of(steps, 'write', 'replicator-1')).toBeUndefined()

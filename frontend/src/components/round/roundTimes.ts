@@ -22,8 +22,12 @@ export interface MemberTimes {
   acknowledgedUs: number | null
 }
 
+function noVote(member: string): Vote {
+  return { member, vote: 'none', cause: null, reason: null, after_us: null }
+}
+
 export function timesOf(round: Round, member: string): MemberTimes {
-  const vote = round.votes.find((each) => each.member === member) ?? { member, vote: 'none' }
+  const vote = round.votes.find((each) => each.member === member) ?? noVote(member)
   const receivedUs = vote.received_after_us ?? null
   const acknowledgedUs = vote.acknowledged_after_us ?? null
   return {
@@ -31,7 +35,7 @@ export function timesOf(round: Round, member: string): MemberTimes {
     receivedUs,
     stagedUs: vote.staged_after_us ?? null,
     durableUs: vote.durable_after_us ?? null,
-    votedUs: vote.after_us ?? null,
+    votedUs: vote.after_us,
     ...tellingOf(round, vote, receivedUs, acknowledgedUs),
     acknowledgedUs,
   }
@@ -44,7 +48,7 @@ function tellingOf(
   receivedUs: number | null,
   acknowledgedUs: number | null,
 ): { toldUs: number | null; settledUs: number | null } {
-  const decidedUs = round.decided_after_us ?? null
+  const decidedUs = round.decided_after_us
   if (decidedUs === null || vote.vote === 'none') return { toldUs: null, settledUs: null }
   if (round.outcome === 'aborted') {
     return { toldUs: receivedUs === null ? null : decidedUs + receivedUs, settledUs: null }

@@ -3,10 +3,11 @@
 use super::super::App;
 use super::super::request::json;
 use super::{check_lab, order};
+use crate::described;
 use crate::error::{ApiError, Problem};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use protocol::{HeldMessage, LabAction, Query, QueryAnswer, RoundId};
+use protocol::{HeldMessage, LabAction, Query, QueryAnswer, RoundId, StepMessage};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ struct HeldMessageJson {
     id: u64,
     from: String,
     to: String,
-    /// `prepare`, `vote_commit`, `vote_abort`, `commit`, `abort` or `acknowledge`.
-    message: String,
+    #[schema(value_type = described::StepMessage)]
+    message: StepMessage,
     #[schema(value_type = String)]
     round: RoundId,
     /// No other message on the same way has to go first.

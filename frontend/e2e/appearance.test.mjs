@@ -1,4 +1,4 @@
-/** Every page in both colours, at every width, in both languages, by keyboard; and its weight. */
+/** Every page in each look, at every width, in both languages, by keyboard; and its weight. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -66,18 +66,26 @@ async function assertFits(page, width) {
   }
 }
 
-for (const colorScheme of ['light', 'dark']) {
+/** Each with what a page is opened with. */
+const LOOKS = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  projector: { scheme: 'projector' },
+}
+
+for (const [look, options] of Object.entries(LOOKS)) {
   for (const [name, path] of Object.entries(PAGES)) {
-    test(`${name}, ${colorScheme}: accessible, and nothing wider than the screen`, async () => {
-      const { page, errors, by } = await openPage(session, path, { colorScheme })
+    test(`${name}, ${look}: accessible, and nothing wider than the screen`, async () => {
+      const { page, errors, by } = await openPage(session, path, options)
       await settled(by, name)
       for (const width of [360, 390, 768, 1440, 2560]) {
         await page.setViewportSize({ width, height: width < 500 ? 844 : 900 })
         await assertFits(page, width)
         assert.ok(await headerIsClear(page), `the header overlaps the content at ${width} px`)
         if (width === 390 || width === 1440) {
-          await assertAccessible(page, `${name} at ${width} px, ${colorScheme}`)
-          await screenshot(page, `${name}-${width}-${colorScheme}`)
+          const highContrast = look === 'projector'
+          await assertAccessible(page, `${name} at ${width} px, ${look}`, { highContrast })
+          await screenshot(page, `${name}-${width}-${look}`)
         }
       }
       assertNoErrors(errors)
@@ -118,6 +126,35 @@ test('the colours follow the system, until somebody chooses', async () => {
   await page.reload()
   await settled(by, 'catalogue')
   assert.equal(await scheme(), 'light')
+  await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test('the projector’s look is chosen, larger, and remembered', async () => {
+  const { page, errors, by } = await openPage(session, '/rounds')
+  const sizes = () =>
+    page.evaluate(() => ({
+      letters: window.getComputedStyle(document.documentElement).fontSize,
+      diagram: document.querySelector('[data-testid="round-diagram"]').getBoundingClientRect()
+        .width,
+    }))
+  await by('round-diagram').waitFor()
+  const usual = await sizes()
+  await by('scheme-menu').click()
+  await by('scheme-projector').waitFor()
+  await assertAccessible(page, 'the menu of looks')
+  await by('scheme-projector').click()
+  await until(async () => (await sizes()).letters === '20px', 'larger letters')
+  await page.reload()
+  await by('round-diagram').waitFor()
+  assert.equal((await sizes()).letters, '20px')
+  await page.setViewportSize({ width: 390, height: 844 })
+  const narrow = await sizes()
+  await by('scheme-menu').click()
+  await by('scheme-light').click()
+  await until(async () => (await sizes()).diagram < narrow.diagram, 'the diagram follows')
+  assert.deepEqual((await sizes()).letters, usual.letters)
   await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
   assertNoErrors(errors)
   await page.close()

@@ -10,6 +10,7 @@ const PAGES = {
   cluster: '/cluster',
   rounds: '/rounds',
   restore: '/restore',
+  ...(process.env.CONCORDANCE_URL ? { lab: '/lab' } : {}),
   'not-found': '/no/such/page',
 }
 
@@ -23,6 +24,7 @@ async function settled(by, name) {
     cluster: 'member',
     rounds: 'round-picker',
     restore: 'dry-run',
+    lab: 'lab-services',
     'not-found': 'link-state',
   }[name]
   await by(sign).first().waitFor()
@@ -88,6 +90,8 @@ for (const [look, options] of Object.entries(LOOKS)) {
           await screenshot(page, `${name}-${width}-${look}`)
         }
       }
+      // What is remembered would be the look of the next test's page, too.
+      await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
       assertNoErrors(errors)
       await page.close()
     })

@@ -11,6 +11,7 @@ export const router = createRouter({
       component: () => import('./views/RoundsView.vue'),
       props: true,
     },
+    { path: '/lab', name: 'lab', component: () => import('./views/LabView.vue') },
     { path: '/restore', name: 'restore', component: () => import('./views/RestoreView.vue') },
     { path: '/:path(.*)*', name: 'not_found', component: () => import('./views/NotFoundView.vue') },
   ],

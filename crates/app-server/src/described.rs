@@ -168,6 +168,28 @@ pub(crate) enum HealAction {
     Left,
 }
 
+/// How a process stands.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum ServiceState {
+    Running,
+    Paused,
+    Restarting,
+    Dead,
+}
+
+/// What a message of a round says.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum MessageWord {
+    Prepare,
+    VoteCommit,
+    VoteAbort,
+    Commit,
+    Abort,
+    Acknowledge,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +233,12 @@ mod tests {
         assert_eq!(words::<Holding>(), json!(holdings));
         assert_eq!(words::<Verdict>(), json!([Basis::Majority, Basis::Proven, Basis::Lost, Basis::Undecided]));
         assert_eq!(words::<HealAction>(), json!([Action::Healed, Action::WouldHeal, Action::Failed, Action::Left]));
+    }
+
+    #[test]
+    fn words_of_the_lab_are_those_that_are_written() {
+        use protocol::ServiceState as State;
+        assert_eq!(words::<ServiceState>(), json!([State::Running, State::Paused, State::Restarting, State::Dead]));
     }
 
     #[test]

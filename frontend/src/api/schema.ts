@@ -625,8 +625,7 @@ export interface components {
             id: number;
             /** @description No other message on the same way has to go first. */
             is_next: boolean;
-            /** @description `prepare`, `vote_commit`, `vote_abort`, `commit`, `abort` or `acknowledge`. */
-            message: string;
+            message: components["schemas"]["MessageWord"];
             round: string;
             to: string;
         };
@@ -668,7 +667,7 @@ export interface components {
         LabJson: {
             /** @description The processes; none if nobody supervises them. */
             services: components["schemas"]["ServiceJson"][];
-            steps?: components["schemas"]["StepsJson"] | null;
+            steps: components["schemas"]["StepsJson"] | null;
             /** @description Whether processes, links and files can be changed: this is a local cluster of `concordance up --lab`. */
             supervised: boolean;
         };
@@ -722,6 +721,11 @@ export interface components {
          * @enum {string}
          */
         MemberState: "in_sync" | "catching_up" | "down";
+        /**
+         * @description What a message of a round says.
+         * @enum {string}
+         */
+        MessageWord: "prepare" | "vote_commit" | "vote_abort" | "commit" | "abort" | "acknowledge";
         NewMember: {
             /** @description Its name, such as replicator-4. */
             id: string;
@@ -960,11 +964,15 @@ export interface components {
         };
         /** @description A process, and its link if it is a replicator. */
         ServiceJson: {
-            link?: components["schemas"]["LinkJson"] | null;
+            link: components["schemas"]["LinkJson"] | null;
             name: string;
-            /** @description `running`, `paused`, `restarting` or `dead`. */
-            state: string;
+            state: components["schemas"]["ServiceState"];
         };
+        /**
+         * @description How a process stands.
+         * @enum {string}
+         */
+        ServiceState: "running" | "paused" | "restarting" | "dead";
         StepsInput: {
             on: boolean;
         };

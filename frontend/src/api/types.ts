@@ -11,7 +11,10 @@ export type BookList = Schemas['BookList']
 export type Change = Schemas['ChangeJson']
 export type Cluster = Schemas['ClusterJson']
 export type FieldError = Schemas['FieldError']
+export type HeldMessage = Schemas['HeldMessageJson']
 export type Import = Schemas['ImportReport']
+export type Lab = Schemas['LabJson']
+export type LabService = Schemas['ServiceJson']
 export type LocalChange = Schemas['EditJson']
 export type Member = Schemas['MemberJson']
 export type Pending = Schemas['PendingJson']
@@ -22,6 +25,10 @@ export type Round = Schemas['RoundJson']
 export type RowError = Schemas['FailedRow']
 export type Scrub = Schemas['ScrubJson']
 export type Vote = Schemas['Vote']
+
+export type CrashPoint = Schemas['CrashPoint']
+export type FileDamage = Schemas['FileDamage']
+export type ServiceAction = Schemas['ServiceAction']
 
 type BookListQuery = NonNullable<operations['list_books']['parameters']['query']>
 

@@ -19,6 +19,8 @@ export const SUBJECTS_BY_EVENT: Record<string, Subject[]> = {
   import: ['imports'],
   catalogue: ['books', 'cluster', 'replications'],
   link: ['cluster'],
+  // The page of the lab listens to its own events: it must not rest between them.
+  lab: [],
 }
 
 export const SUBJECTS: Subject[] = [

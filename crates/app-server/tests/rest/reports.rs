@@ -146,6 +146,12 @@ async fn description_and_its_page_are_served() {
         "/events",
         "/lab/replicators/{id}/vote-abort",
         "/lab/coordinator/crash-at",
+        "/lab",
+        "/lab/services/{name}",
+        "/lab/services/{name}/link",
+        "/lab/damage",
+        "/lab/steps",
+        "/lab/steps/release",
     ] {
         assert!(description.body["paths"][format!("/api/v1{path}")].is_object(), "{path}");
     }
@@ -179,4 +185,38 @@ async fn metrics_count_requests_by_route() {
     let metrics = String::from_utf8(server.get("/metrics!").await.bytes).unwrap();
     assert!(metrics.contains(r#"route="/api/v1/books""#), "{metrics}");
     assert!(metrics.contains("app_server_write_seconds") && metrics.contains("app_server_copy_version"));
+}
+
+#[tokio::test]
+async fn lab_holds_messages_at_the_coordinator() {
+    let server = Server::start().await;
+    let lab = server.get("/lab").await.body;
+    assert_eq!(lab, json!({ "supervised": false, "services": [], "steps": { "on": false, "messages": [] } }));
+    assert_eq!(server.put("/lab/steps", &json!({ "on": true })).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(server.post("/lab/steps/release", &json!({ "id": 7 })).await.status, StatusCode::NO_CONTENT);
+    let orders = server.coordinator.truth().orders.clone();
+    assert_eq!(orders, [r#"{"action":"step","on":true}"#, r#"{"action":"release","message":7}"#]);
+    server.coordinator.truth().refuses_orders = Some("no message 7 is held".to_owned());
+    server.post("/lab/steps/release", &json!({ "id": 7 })).await.problem(409, "/problems/lab-refused");
+}
+
+#[tokio::test]
+async fn lab_changes_processes_links_and_files_only_in_a_supervised_cluster() {
+    let server = Server::start().await;
+    let book = server.create("Emma").await["id"].clone();
+    let damage = json!({ "book": book, "replicators": ["replicator-1"], "how": "truncate" });
+    let crash = json!({ "point": "prepare_sent", "stay_dead": true });
+    for refused in [
+        server.post("/lab/services/replicator-1", &json!({ "action": "kill" })).await,
+        server.put("/lab/services/replicator-1/link", &json!({ "state": "cut" })).await,
+        server.post("/lab/damage", &damage).await,
+        server.post("/lab/coordinator/crash-at", &crash).await,
+    ] {
+        let detail = refused.problem(409, "/problems/lab-refused");
+        assert!(detail.contains("concordance up --lab"), "{detail}");
+    }
+    assert!(server.coordinator.truth().orders.is_empty(), "nothing was armed that could not be kept dead");
+    for wrong in [json!({ "state": "slow" }), json!({ "state": "cut", "delay_ms": 5 })] {
+        server.put("/lab/services/replicator-1/link", &wrong).await.problem(422, "/problems/invalid-request");
+    }
 }

@@ -117,8 +117,11 @@ impl Roster {
         self.lock().get(service).cloned()
     }
 
+    /// How those stand that are still kept: one that is no longer a member is not.
     pub(crate) fn states(&self) -> Vec<(String, ServiceState)> {
-        self.lock().iter().map(|(name, control)| (name.clone(), control.state())).collect()
+        let lock = self.lock();
+        let kept = lock.iter().filter(|(_, control)| !control.orders.is_closed());
+        kept.map(|(name, control)| (name.clone(), control.state())).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Control>> {

@@ -17,6 +17,8 @@ export interface Layout {
   lanePx: number
   top: number
   bottom: number
+  /** How many lanes lie between two parties. */
+  distance: (one: string, other: string) => number
   xOf: (party: string) => number
   yOf: (atUs: number) => number
 }
@@ -30,6 +32,8 @@ const ROW_PX = 27
 const SCALE_PX = 560
 const BOTTOM_PX = 20
 const TICKS_MAX = 8
+/** A message of which nothing is known falls so far for each lane, so that several can be told apart. */
+export const OPEN_SLOPE_PX = 11
 
 export function layOut(
   steps: Step[],
@@ -45,7 +49,9 @@ export function layOut(
   const lanes = parties.map((id, place) => ({ id, x: GUTTER_PX + lanePx * (place + 0.5) }))
   const xs = new Map(lanes.map(({ id, x }) => [id, x]))
   const moments = momentsOf(steps)
-  const { ticks, yOf, bottom } = axis === 'steps' ? inSteps(moments) : toScale(moments)
+  const hasOpen = steps.some(({ to, endsUs }) => to !== null && endsUs === null)
+  const { ticks, yOf, bottom: end } = axis === 'steps' ? inSteps(moments) : toScale(moments)
+  const bottom = hasOpen ? end + OPEN_SLOPE_PX * participants.length : end
   return {
     width: GUTTER_PX + lanePx * parties.length,
     height: bottom + BOTTOM_PX,
@@ -54,6 +60,7 @@ export function layOut(
     ticks,
     top: TOP_PX,
     bottom,
+    distance: (one, other) => Math.abs(parties.indexOf(one) - parties.indexOf(other)),
     xOf: (party) => xs.get(party) ?? GUTTER_PX,
     yOf,
   }

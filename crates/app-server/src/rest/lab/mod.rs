@@ -27,6 +27,7 @@ struct LabJson {
     /// The processes; none if nobody supervises them.
     services: Vec<stage::ServiceJson>,
     /// The messages that are held; none while the coordinator cannot be reached.
+    #[schema(required = true)]
     steps: Option<steps::StepsJson>,
 }
 

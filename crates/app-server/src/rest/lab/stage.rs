@@ -3,6 +3,7 @@
 use super::super::App;
 use super::super::request::{Id, json};
 use super::check_lab;
+use crate::described;
 use crate::error::{ApiError, Problem};
 use crate::supervisor;
 use axum::Json;
@@ -16,9 +17,10 @@ use std::sync::Arc;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ServiceJson {
     name: String,
-    /// `running`, `paused`, `restarting` or `dead`.
-    #[schema(value_type = String)]
+    #[schema(value_type = described::ServiceState)]
     state: ServiceState,
+    /// Null for a process that is no replicator.
+    #[schema(required = true)]
     link: Option<LinkJson>,
 }
 

@@ -3,6 +3,7 @@
 use super::super::App;
 use super::super::request::json;
 use super::{check_lab, order};
+use crate::described;
 use crate::error::{ApiError, Problem};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -25,7 +26,7 @@ struct HeldMessageJson {
     id: u64,
     from: String,
     to: String,
-    /// `prepare`, `vote_commit`, `vote_abort`, `commit`, `abort` or `acknowledge`.
+    #[schema(value_type = described::MessageWord)]
     message: String,
     #[schema(value_type = String)]
     round: RoundId,

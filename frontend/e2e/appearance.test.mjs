@@ -2,33 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { LOOKS, PAGES, settled } from './pages.mjs'
 import { assertAccessible, assertNoErrors, openPage, screenshot, start, until } from './support.mjs'
 
 const FIRST_PAGE_BYTES_MAX = 300_000
-const PAGES = {
-  catalogue: '/',
-  cluster: '/cluster',
-  rounds: '/rounds',
-  restore: '/restore',
-  ...(process.env.CONCORDANCE_URL ? { lab: '/lab' } : {}),
-  'not-found': '/no/such/page',
-}
-
 let session
 before(async () => void (session = await start()))
 after(() => session?.close())
-
-async function settled(by, name) {
-  const sign = {
-    catalogue: 'book-table',
-    cluster: 'member',
-    rounds: 'round-picker',
-    restore: 'dry-run',
-    lab: 'lab-services',
-    'not-found': 'link-state',
-  }[name]
-  await by(sign).first().waitFor()
-}
 
 function headerIsClear(page) {
   return page.evaluate(() => {
@@ -68,18 +48,14 @@ async function assertFits(page, width) {
   }
 }
 
-/** Each with what a page is opened with. */
-const LOOKS = {
-  light: { colorScheme: 'light' },
-  dark: { colorScheme: 'dark' },
-  projector: { scheme: 'projector' },
-}
-
 for (const [look, options] of Object.entries(LOOKS)) {
-  for (const [name, path] of Object.entries(PAGES)) {
-    test(`${name}, ${look}: accessible, and nothing wider than the screen`, async () => {
-      const { page, errors, by } = await openPage(session, path, options)
-      await settled(by, name)
+  for (const [name, where] of Object.entries(PAGES)) {
+    // The made-up server has no lab.
+    const skip = where.needsLab && !process.env.CONCORDANCE_URL
+    test(`${name}, ${look}: accessible, and nothing wider than the screen`, { skip }, async () => {
+      const opened = await openPage(session, where.path, options)
+      const { page, errors } = opened
+      await settled(opened, where)
       for (const width of [360, 390, 768, 1440, 2560]) {
         await page.setViewportSize({ width, height: width < 500 ? 844 : 900 })
         await assertFits(page, width)
@@ -120,7 +96,7 @@ test('the colours follow the system, until somebody chooses', async () => {
   const { page, errors, by } = await openPage(session)
   const scheme = () =>
     page.evaluate(() => window.getComputedStyle(document.documentElement).colorScheme)
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   assert.equal(await scheme(), 'light')
   await page.emulateMedia({ colorScheme: 'dark' })
   await until(async () => (await scheme()) === 'dark', 'dark with the system')
@@ -128,7 +104,7 @@ test('the colours follow the system, until somebody chooses', async () => {
   await by('scheme-light').click()
   await until(async () => (await scheme()) === 'light', 'light as chosen')
   await page.reload()
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   assert.equal(await scheme(), 'light')
   await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
   assertNoErrors(errors)
@@ -166,7 +142,7 @@ test('the projector’s look is chosen, larger, and remembered', async () => {
 
 test('a dialog takes the focus, keeps it, and gives it back', async () => {
   const { page, errors, by } = await openPage(session)
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   await by('add-book').focus()
   await page.keyboard.press('Enter')
   await by('book-dialog').waitFor()

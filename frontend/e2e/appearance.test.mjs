@@ -1,34 +1,14 @@
-/** Every page in both colours, at every width, in both languages, by keyboard; and its weight. */
+/** Every page in each look, at every width, in both languages, by keyboard; and its weight. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { LOOKS, PAGES, settled } from './pages.mjs'
 import { assertAccessible, assertNoErrors, openPage, screenshot, start, until } from './support.mjs'
 
 const FIRST_PAGE_BYTES_MAX = 300_000
-const PAGES = {
-  catalogue: '/',
-  cluster: '/cluster',
-  rounds: '/rounds',
-  restore: '/restore',
-  ...(process.env.CONCORDANCE_URL ? { lab: '/lab' } : {}),
-  'not-found': '/no/such/page',
-}
-
 let session
 before(async () => void (session = await start()))
 after(() => session?.close())
-
-async function settled(by, name) {
-  const sign = {
-    catalogue: 'book-table',
-    cluster: 'member',
-    rounds: 'round-picker',
-    restore: 'dry-run',
-    lab: 'lab-services',
-    'not-found': 'link-state',
-  }[name]
-  await by(sign).first().waitFor()
-}
 
 function headerIsClear(page) {
   return page.evaluate(() => {
@@ -68,20 +48,26 @@ async function assertFits(page, width) {
   }
 }
 
-for (const colorScheme of ['light', 'dark']) {
-  for (const [name, path] of Object.entries(PAGES)) {
-    test(`${name}, ${colorScheme}: accessible, and nothing wider than the screen`, async () => {
-      const { page, errors, by } = await openPage(session, path, { colorScheme })
-      await settled(by, name)
+for (const [look, options] of Object.entries(LOOKS)) {
+  for (const [name, where] of Object.entries(PAGES)) {
+    // The made-up server has no lab.
+    const skip = where.needsLab && !process.env.CONCORDANCE_URL
+    test(`${name}, ${look}: accessible, and nothing wider than the screen`, { skip }, async () => {
+      const opened = await openPage(session, where.path, options)
+      const { page, errors } = opened
+      await settled(opened, where)
       for (const width of [360, 390, 768, 1440, 2560]) {
         await page.setViewportSize({ width, height: width < 500 ? 844 : 900 })
         await assertFits(page, width)
         assert.ok(await headerIsClear(page), `the header overlaps the content at ${width} px`)
         if (width === 390 || width === 1440) {
-          await assertAccessible(page, `${name} at ${width} px, ${colorScheme}`)
-          await screenshot(page, `${name}-${width}-${colorScheme}`)
+          const highContrast = look === 'projector'
+          await assertAccessible(page, `${name} at ${width} px, ${look}`, { highContrast })
+          await screenshot(page, `${name}-${width}-${look}`)
         }
       }
+      // What is remembered would be the look of the next test's page, too.
+      await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
       assertNoErrors(errors)
       await page.close()
     })
@@ -110,7 +96,7 @@ test('the colours follow the system, until somebody chooses', async () => {
   const { page, errors, by } = await openPage(session)
   const scheme = () =>
     page.evaluate(() => window.getComputedStyle(document.documentElement).colorScheme)
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   assert.equal(await scheme(), 'light')
   await page.emulateMedia({ colorScheme: 'dark' })
   await until(async () => (await scheme()) === 'dark', 'dark with the system')
@@ -118,8 +104,37 @@ test('the colours follow the system, until somebody chooses', async () => {
   await by('scheme-light').click()
   await until(async () => (await scheme()) === 'light', 'light as chosen')
   await page.reload()
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   assert.equal(await scheme(), 'light')
+  await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
+  assertNoErrors(errors)
+  await page.close()
+})
+
+test('the projector’s look is chosen, larger, and remembered', async () => {
+  const { page, errors, by } = await openPage(session, '/rounds')
+  const sizes = () =>
+    page.evaluate(() => ({
+      letters: window.getComputedStyle(document.documentElement).fontSize,
+      diagram: document.querySelector('[data-testid="round-diagram"]').getBoundingClientRect()
+        .width,
+    }))
+  await by('round-diagram').waitFor()
+  const usual = await sizes()
+  await by('scheme-menu').click()
+  await by('scheme-projector').waitFor()
+  await assertAccessible(page, 'the menu of looks')
+  await by('scheme-projector').click()
+  await until(async () => (await sizes()).letters === '20px', 'larger letters')
+  await page.reload()
+  await by('round-diagram').waitFor()
+  assert.equal((await sizes()).letters, '20px')
+  await page.setViewportSize({ width: 390, height: 844 })
+  const narrow = await sizes()
+  await by('scheme-menu').click()
+  await by('scheme-light').click()
+  await until(async () => (await sizes()).diagram < narrow.diagram, 'the diagram follows')
+  assert.deepEqual((await sizes()).letters, usual.letters)
   await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
   assertNoErrors(errors)
   await page.close()
@@ -127,7 +142,7 @@ test('the colours follow the system, until somebody chooses', async () => {
 
 test('a dialog takes the focus, keeps it, and gives it back', async () => {
   const { page, errors, by } = await openPage(session)
-  await settled(by, 'catalogue')
+  await settled({ page, by }, PAGES.catalogue)
   await by('add-book').focus()
   await page.keyboard.press('Enter')
   await by('book-dialog').waitFor()

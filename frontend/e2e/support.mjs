@@ -14,6 +14,7 @@ import { chromium } from 'playwright-core'
 import { serve } from '../dev/serve.mjs'
 
 const DEADLINE_MS = 15_000
+const SCHEME_KEY = 'concordance.scheme'
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -56,13 +57,13 @@ export async function start({ books, url } = {}) {
 }
 
 /**
- * A fresh page in English and light colours. `errors` gathers what the browser complained about;
+ * A fresh page in English and light colours; `scheme` is what somebody chose instead. `errors` gathers what the browser complained about;
  * answers that the check itself provokes may be allowed by their status.
  */
 export async function openPage(
   session,
   path = '/',
-  { allowedStatuses = [], locale = 'en', ...media } = {},
+  { allowedStatuses = [], locale = 'en', scheme = 'system', ...media } = {},
 ) {
   const page = await session.browser.newPage()
   const errors = []
@@ -74,13 +75,17 @@ export async function openPage(
   })
   page.on('pageerror', (error) => errors.push(String(error)))
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce', ...media })
-  await page.addInitScript((chosen) => {
+  const chosen = {
+    'concordance.locale': locale,
+    ...(scheme === 'system' ? {} : { [SCHEME_KEY]: scheme }),
+  }
+  await page.addInitScript((entries) => {
     try {
-      window.localStorage.setItem('concordance.locale', chosen)
+      for (const [key, value] of Object.entries(entries)) window.localStorage.setItem(key, value)
     } catch {
       return
     }
-  }, locale)
+  }, chosen)
   await page.goto(session.address + path)
   return { page, errors, by: (testid) => page.getByTestId(testid) }
 }
@@ -89,8 +94,8 @@ export function assertNoErrors(errors) {
   assert.deepEqual(errors, [], 'the browser reported errors')
 }
 
-/** No violation of WCAG A and AA or of axe's good practice. */
-export async function assertAccessible(page, what) {
+/** No violation of WCAG A and AA or of axe's good practice; with `highContrast`, all text has 7:1. */
+export async function assertAccessible(page, what, { highContrast = false } = {}) {
   // Colours in the middle of a transition are nobody's choice.
   await page.evaluate(() => {
     for (const animation of document.getAnimations()) {
@@ -98,14 +103,15 @@ export async function assertAccessible(page, what) {
     }
   })
   await page.evaluate(axeSource)
-  const violations = await page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
+  const rules = { 'color-contrast-enhanced': { enabled: highContrast } }
+  const violations = await page.evaluate(async (rules) => {
+    const { violations } = await window.axe.run(document, { rules, resultTypes: ['violations'] })
     return violations.map(({ id, help, nodes }) => ({
       id,
       help,
       nodes: nodes.map((node) => `${node.html}\n  ${node.failureSummary}`),
     }))
-  })
+  }, rules)
   assert.deepEqual(violations, [], `axe found violations on ${what}`)
 }
 

@@ -1,9 +1,14 @@
-/** What a person chose for this page: language and colour scheme, remembered by the browser. */
+/** What a person chose for this page: language and how it looks, remembered by the browser. */
 import { defineStore } from 'pinia'
-import { ref, watch } from 'vue'
+import { computed, ref, watch } from 'vue'
 import { isLocale, type Locale } from '@/locales'
 
-export type Scheme = 'system' | 'light' | 'dark'
+/** `projector` is for those who look from far away: black on white, strong lines, larger type. */
+const SCHEMES = ['system', 'light', 'dark', 'projector'] as const
+export type Scheme = (typeof SCHEMES)[number]
+
+/** How much larger than usual type and diagrams are on a projector. */
+const PROJECTOR_TYPE_SCALE = 1.25
 
 const LOCALE_KEY = 'concordance.locale'
 const SCHEME_KEY = 'concordance.scheme'
@@ -12,10 +17,13 @@ export const usePreferences = defineStore('preferences', () => {
   const locale = ref<Locale>(firstLocale())
   const scheme = ref<Scheme>(firstScheme())
 
+  /** What is measured in pixels takes this into account by itself. */
+  const typeScale = computed(() => (scheme.value === 'projector' ? PROJECTOR_TYPE_SCALE : 1))
+
   watch(locale, (value) => remember(LOCALE_KEY, value))
   watch(scheme, (value) => remember(SCHEME_KEY, value))
 
-  return { locale, scheme }
+  return { locale, scheme, typeScale }
 })
 
 function firstLocale(): Locale {
@@ -27,7 +35,7 @@ function firstLocale(): Locale {
 
 function firstScheme(): Scheme {
   const remembered = recall(SCHEME_KEY)
-  return remembered === 'light' || remembered === 'dark' ? remembered : 'system'
+  return SCHEMES.find((scheme) => scheme === remembered) ?? 'system'
 }
 
 // A browser may refuse storage; then the choice lasts as long as the page.

@@ -1,4 +1,5 @@
 /** Rounds in words: the sentence of each step and of what each party knows, and the short labels of diagrams. */
+import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { Round, Vote } from '@/api/types'
 import type { Tone } from '@/components/app/StatusMark.vue'
@@ -7,7 +8,9 @@ import type { Step } from '@/components/round/roundSteps'
 import { useFormat } from './useFormat'
 
 export function useRoundWords() {
-  const { t, te } = useI18n()
+  const { t, te, locale } = useI18n()
+  // The same few words again and again: looked up once for each language.
+  const labels = computed(() => new Map<string, string>([['', locale.value]]))
   const { number, instant } = useFormat()
 
   /** The cause in words if it is one that we know, and the reason as the server wrote it. */
@@ -20,13 +23,21 @@ export function useRoundWords() {
     return [cause, vote?.reason ?? ''].filter(Boolean).join(': ')
   }
 
+  function word(key: string): string {
+    const known = labels.value.get(key)
+    if (known !== undefined) return known
+    const text = t(`diagram.${key}`)
+    labels.value.set(key, text)
+    return text
+  }
+
   /** What a diagram writes beside a step. */
   function label(step: Step, round: Round): string {
-    if (step.kind === 'vote') return t(`diagram.vote_${step.vote?.vote ?? 'none'}`)
+    if (step.kind === 'vote') return word(`vote_${step.vote?.vote ?? 'none'}`)
     if (step.kind === 'decide' || step.kind === 'tell' || step.kind === 'answer') {
-      return t(`diagram.${step.kind}_${round.outcome}`)
+      return word(`${step.kind}_${round.outcome}`)
     }
-    return t(`diagram.${step.kind}`)
+    return word(step.kind)
   }
 
   function sentence(step: Step, round: Round): string {

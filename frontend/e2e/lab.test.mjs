@@ -35,6 +35,13 @@ async function eventually(condition, what) {
   }
 }
 
+/** Whether a change of colours has reached the editor, which is large. */
+function areLineNumbersMuted() {
+  const colour = (element) => window.getComputedStyle(element).color
+  const muted = colour(document.querySelector('.muted'))
+  return [...document.querySelectorAll('.cm-gutterElement')].every((each) => colour(each) === muted)
+}
+
 async function openLab(options = {}) {
   const opened = await openPage(session, '/lab', { allowedStatuses: PROVOKED, ...options })
   await opened.by('lab-services').waitFor()
@@ -149,6 +156,14 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
     .locator('[data-testid="restoration-report"][data-dry-run="false"] [data-action="healed"]')
     .first()
     .waitFor({ timeout: SCENARIO_MS_MAX })
+  await by('compare').first().click()
+  await page.locator('.cm-deletedText, .cm-changedText, .cm-changedLine').first().waitFor()
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    await until(() => page.evaluate(areLineNumbersMuted), `${colorScheme} colours everywhere`)
+    await assertAccessible(page, `two copies side by side, ${colorScheme}`)
+  }
+  await screenshot(page, 'restore-comparison')
   assertNoErrors(errors)
   await page.close()
 })

@@ -39,6 +39,8 @@ test(
     assert.match(await proven.textContent(), /quarantine\//)
     assert.equal(await by('restoration-result').getAttribute('data-result'), 'attention')
     await proven.locator('summary').click()
+    await proven.getByTestId('compare').first().click()
+    await page.locator('.cm-deletedText, .cm-changedText').first().waitFor()
     await assertAccessible(page, 'the report of a restore')
     await screenshot(page, 'restore-report')
     assertNoErrors(errors)

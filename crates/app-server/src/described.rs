@@ -168,6 +168,18 @@ pub(crate) enum HealAction {
     Left,
 }
 
+/// What a message of a round says.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum StepMessage {
+    Prepare,
+    VoteCommit,
+    VoteAbort,
+    Commit,
+    Abort,
+    Acknowledge,
+}
+
 /// How a process stands.
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
@@ -176,18 +188,6 @@ pub(crate) enum ServiceState {
     Paused,
     Restarting,
     Dead,
-}
-
-/// What a message of a round says.
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(crate) enum MessageWord {
-    Prepare,
-    VoteCommit,
-    VoteAbort,
-    Commit,
-    Abort,
-    Acknowledge,
 }
 
 #[cfg(test)]
@@ -237,7 +237,16 @@ mod tests {
 
     #[test]
     fn words_of_the_lab_are_those_that_are_written() {
-        use protocol::ServiceState as State;
+        use protocol::{ServiceState as State, StepMessage as Message};
+        let messages = [
+            Message::Prepare,
+            Message::VoteCommit,
+            Message::VoteAbort,
+            Message::Commit,
+            Message::Abort,
+            Message::Acknowledge,
+        ];
+        assert_eq!(words::<StepMessage>(), json!(messages));
         assert_eq!(words::<ServiceState>(), json!([State::Running, State::Paused, State::Restarting, State::Dead]));
     }
 

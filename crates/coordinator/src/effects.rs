@@ -222,7 +222,7 @@ impl Effects {
 
     /// Whether the driver answers this, and not the core.
     pub(crate) fn knows_about(query: &Query) -> bool {
-        !matches!(query, Query::Change { .. } | Query::Cluster)
+        !matches!(query, Query::Change { .. } | Query::Cluster | Query::Copy { .. })
     }
 
     /// Answers a question about what is kept here; none if it is the core's to answer.
@@ -240,7 +240,7 @@ impl Effects {
                 Some(QueryAnswer::Restoration { report: report.map(Box::new) })
             }
             Query::Held => Some(QueryAnswer::Held { on: self.steps.is_on(), messages: self.steps.shown() }),
-            Query::Change { .. } | Query::Cluster => None,
+            Query::Change { .. } | Query::Cluster | Query::Copy { .. } => None,
         }
     }
 

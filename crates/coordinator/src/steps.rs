@@ -3,7 +3,7 @@
 //! To the protocol this is a slow network: each way of a link keeps its order, and what is held when a link ends is lost. Decides
 //! nothing and sends nothing; gives back what is to go on.
 
-use protocol::{ClusterEvent, HeldMessage, MemberId, RoundId, ToCoordinator, ToReplicator, Vote};
+use protocol::{ClusterEvent, HeldMessage, MemberId, RoundId, StepMessage, ToCoordinator, ToReplicator, Vote};
 use service::websocket::Utf8Bytes;
 use std::collections::HashMap;
 use two_phase::coordinator::SessionId;
@@ -37,7 +37,7 @@ struct Held {
     id: u64,
     session: SessionId,
     /// What people step through; none for what only waits behind such a message.
-    step: Option<(&'static str, RoundId)>,
+    step: Option<(StepMessage, RoundId)>,
     waiting: Waiting,
 }
 
@@ -147,7 +147,7 @@ impl Steps {
         self.held.iter().find(|held| held.is_on(session, way)).map(|held| held.id)
     }
 
-    fn hold(&mut self, session: SessionId, step: Option<(&'static str, RoundId)>, waiting: Waiting) {
+    fn hold(&mut self, session: SessionId, step: Option<(StepMessage, RoundId)>, waiting: Waiting) {
         self.last_id += 1;
         let held = Held { id: self.last_id, session, step, waiting };
         self.held.push(held);
@@ -168,24 +168,24 @@ impl Steps {
         let way = held.waiting.way();
         let (from, to) = if way == Way::Out { (coordinator, replicator) } else { (replicator, coordinator) };
         let is_next = self.first_on(held.session, way).is_none_or(|first| first == held.id);
-        Some(HeldMessage { id: held.id, from, to, message: message.to_owned(), round, is_next })
+        Some(HeldMessage { id: held.id, from, to, message, round, is_next })
     }
 }
 
-fn step_to_replicator(message: &ToReplicator) -> Option<(&'static str, RoundId)> {
+fn step_to_replicator(message: &ToReplicator) -> Option<(StepMessage, RoundId)> {
     match message {
-        ToReplicator::Prepare(prepare) => Some(("prepare", prepare.round)),
-        ToReplicator::Commit { round } => Some(("commit", *round)),
-        ToReplicator::Abort { round } => Some(("abort", *round)),
+        ToReplicator::Prepare(prepare) => Some((StepMessage::Prepare, prepare.round)),
+        ToReplicator::Commit { round } => Some((StepMessage::Commit, *round)),
+        ToReplicator::Abort { round } => Some((StepMessage::Abort, *round)),
         _ => None,
     }
 }
 
-fn step_to_coordinator(message: &ToCoordinator) -> Option<(&'static str, RoundId)> {
+fn step_to_coordinator(message: &ToCoordinator) -> Option<(StepMessage, RoundId)> {
     match message {
-        ToCoordinator::Vote { round, vote: Vote::Commit, .. } => Some(("vote_commit", *round)),
-        ToCoordinator::Vote { round, .. } => Some(("vote_abort", *round)),
-        ToCoordinator::Acknowledge { settled, .. } => Some(("acknowledge", *settled)),
+        ToCoordinator::Vote { round, vote: Vote::Commit, .. } => Some((StepMessage::VoteCommit, *round)),
+        ToCoordinator::Vote { round, .. } => Some((StepMessage::VoteAbort, *round)),
+        ToCoordinator::Acknowledge { settled, .. } => Some((StepMessage::Acknowledge, *settled)),
         _ => None,
     }
 }
@@ -265,7 +265,7 @@ mod tests {
         keep(&mut steps, FIRST, &commit(1));
         steps.release(1).unwrap();
         let news = steps.take_news();
-        assert!(matches!(&news[0], ClusterEvent::MessageHeld { message } if message.message == "commit"));
+        assert!(matches!(&news[0], ClusterEvent::MessageHeld { message } if message.message == StepMessage::Commit));
         assert!(matches!(&news[1], ClusterEvent::MessageReleased { message } if message.is_next));
         assert!(steps.take_news().is_empty());
     }

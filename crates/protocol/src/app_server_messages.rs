@@ -2,9 +2,10 @@
 
 use crate::{Action, RoundOutcome};
 use crate::{
-    AppServerId, ChangeId, ClusterId, ClusterStatus, CoordinatorId, Digest, Epoch, FromLearner, HeldMessage,
-    HolderAnswer, HolderRequest, Incarnation, LabAction, MemberId, Outcome, PageAddress, RequestId, RestorationId,
-    RestorationReport, RoundId, RoundReport, SetDigest, Submission, TimedEvent, ToLearner, Version, VoteReport,
+    AppServerId, ChangeId, ClusterId, ClusterStatus, Content, CoordinatorId, Digest, Epoch, FromLearner, HeldMessage,
+    HolderAnswer, HolderId, HolderRequest, Incarnation, LabAction, MemberId, Outcome, PageAddress, RequestId,
+    RestorationId, RestorationReport, RoundId, RoundReport, SetDigest, Submission, TimedEvent, ToLearner, Version,
+    VoteReport, WantedFile,
 };
 use catalogue::BookPath;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,13 @@ pub enum Query {
         /// The report.
         restoration: RestorationId,
     },
+    /// The bytes that a holder has of a file, or has in quarantine.
+    Copy {
+        /// Who.
+        holder: HolderId,
+        /// Which bytes.
+        wanted: WantedFile,
+    },
     /// The messages that are held in the lab.
     Held,
 }
@@ -133,6 +141,13 @@ pub enum QueryAnswer {
     Restoration {
         /// The report.
         report: Option<Box<RestorationReport>>,
+    },
+    /// To `Copy`.
+    Copy {
+        /// The bytes; none if the holder does not have them, or cannot be asked.
+        content: Option<Content>,
+        /// Why there are none, for people.
+        why_not: Option<String>,
     },
     /// To `Held`.
     Held {

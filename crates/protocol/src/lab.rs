@@ -33,6 +33,24 @@ pub enum LabAction {
     },
 }
 
+/// What a message of a round says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepMessage {
+    /// Can you commit?
+    Prepare,
+    /// Yes.
+    VoteCommit,
+    /// No.
+    VoteAbort,
+    /// It is committed.
+    Commit,
+    /// It is aborted.
+    Abort,
+    /// The outcome is durably known.
+    Acknowledge,
+}
+
 /// A message that is held between the coordinator and a replicator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldMessage {
@@ -42,8 +60,8 @@ pub struct HeldMessage {
     pub from: String,
     /// Whom it is for.
     pub to: String,
-    /// `prepare`, `vote_commit`, `vote_abort`, `commit`, `abort` or `acknowledge`.
-    pub message: String,
+    /// What it says.
+    pub message: StepMessage,
     /// The round that it is about.
     pub round: RoundId,
     /// No other message on the same way has to go first.
@@ -54,7 +72,14 @@ impl HeldMessage {
     /// What it is, for people; the beginning of a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let what = self.message.replace('_', " ");
+        let what = match self.message {
+            StepMessage::Prepare => "prepare",
+            StepMessage::VoteCommit => "vote commit",
+            StepMessage::VoteAbort => "vote abort",
+            StepMessage::Commit => "commit",
+            StepMessage::Abort => "abort",
+            StepMessage::Acknowledge => "acknowledge",
+        };
         format!("The message `{what}` of round {} from {} to {}", self.round, self.from, self.to)
     }
 }

@@ -47,7 +47,8 @@ pub use ids::{
     RestorationId, RoundId, RoundNumber, Version, ViewNumber,
 };
 pub use lab::{
-    FileDamage, HeldMessage, LabAction, LinkCondition, ServiceState, ServiceStatus, SupervisorAnswer, SupervisorOrder,
+    FileDamage, HeldMessage, LabAction, LinkCondition, ServiceState, ServiceStatus, StepMessage, SupervisorAnswer,
+    SupervisorOrder,
 };
 pub use page_address::{InvalidPageAddress, PageAddress};
 pub use peer_messages::{PeerAnswer, PeerKnowledge, PeerQuestion};

@@ -226,6 +226,16 @@ export function mockApi(bookCount = 10_240) {
       if (!job) throw new Refused(404, 'not-found', `There is no report ${id}.`)
       return { body: job }
     },
+    'GET /restorations/:id/copy': (_, { path, member }, id) => {
+      const file = restorations.jobs
+        .find((job) => job.id === id)
+        ?.files.find((each) => each.path === path)
+      const vote = file?.ballot.find((each) => each.member === member)
+      if (!vote?.digest) throw new Refused(404, 'not-found', `${member} held no such book file.`)
+      const xml = xmlOf(books.get(file.id) ?? [...books.values()][0])
+      const text = vote.holding === 'intact' ? xml : xml.replace('<title>', '<title>?')
+      return { text, type: 'text/plain; charset=utf-8' }
+    },
     'GET /cluster': () => ({ body: cluster.state(books.size, workingCopy.changes.length) }),
     'POST /members': (_, __, ___, body) => {
       const { id, role } = JSON.parse(body)
@@ -259,7 +269,7 @@ export function mockApi(bookCount = 10_240) {
 
   /** Answers one request under `/api/v1`. */
   async function answer(request, response, url) {
-    const [, noun, id] = url.pathname.slice('/api/v1'.length).split('/')
+    const [, noun, id, part] = url.pathname.slice('/api/v1'.length).split('/')
     if (noun === 'events') return cluster.stream(response)
     const query = Object.fromEntries(url.searchParams)
     try {
@@ -268,7 +278,8 @@ export function mockApi(bookCount = 10_240) {
       if (noun === 'books' && Object.keys(query).some((name) => !BOOK_PARAMETERS.includes(name))) {
         throw new Refused(422, 'unknown-parameter', 'There is no such query parameter.')
       }
-      const route = routes[`${request.method} /${noun}${id ? '/:id' : ''}`]
+      const address = `/${noun}${id ? '/:id' : ''}${part ? `/${part}` : ''}`
+      const route = routes[`${request.method} ${address}`]
       if (!route) throw new Refused(404, 'not-found', 'There is no such address.')
       send(
         response,

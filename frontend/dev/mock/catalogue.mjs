@@ -124,11 +124,13 @@ function keysOf(book) {
 
 export function listBooks(
   books,
-  { q = '', sort = 'title', order = 'asc', limit = '50', cursor = '0' },
+  { q = '', isbn = null, sort = 'title', order = 'asc', limit = '50', cursor = '0' },
 ) {
   const words = plain(q).split(/\s+/).filter(Boolean)
-  const found = [...books.values()].filter((book) =>
-    words.every((word) => keysOf(book).text.includes(word)),
+  const found = [...books.values()].filter(
+    (book) =>
+      words.every((word) => keysOf(book).text.includes(word)) &&
+      (isbn === null || book.isbn === isbn),
   )
   const sign = order === 'desc' ? -1 : 1
   found.sort((a, b) => {

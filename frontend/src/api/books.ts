@@ -41,6 +41,14 @@ export async function readBook(id: string): Promise<Book> {
   return (await read(client.GET('/api/v1/books/{id}', { params: { path: { id } } }))) as Book
 }
 
+/** The books that have this ISBN, which is one or none as long as nobody enters it twice. */
+export async function booksWithIsbn(isbn: string, signal?: AbortSignal): Promise<Book[]> {
+  const found = await read(
+    client.GET('/api/v1/books', { params: { query: { isbn, limit: 5 } }, signal }),
+  )
+  return found.items
+}
+
 /** The bytes that are stored, exactly. */
 export async function readBookXml(id: string): Promise<Blob> {
   return await read(

@@ -21,3 +21,13 @@ export function readRestoration(id: string): Promise<Restoration> {
 export function listRestorations(): Promise<List<Restoration>> {
   return read(client.GET('/api/v1/restorations'))
 }
+
+/** What a member held of a file when the report was made, as text. Throws `ApiError` with status 404 if those bytes are nowhere any more. */
+export async function readCopy(report: string, path: string, member: string): Promise<string> {
+  return (await read(
+    client.GET('/api/v1/restorations/{id}/copy', {
+      params: { path: { id: report }, query: { path, member } },
+      parseAs: 'text',
+    }),
+  )) as string
+}

@@ -340,6 +340,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/restorations/{id}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["load_copy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rounds": {
         parameters: {
             query?: never;
@@ -625,7 +641,7 @@ export interface components {
             id: number;
             /** @description No other message on the same way has to go first. */
             is_next: boolean;
-            message: components["schemas"]["MessageWord"];
+            message: components["schemas"]["StepMessage"];
             round: string;
             to: string;
         };
@@ -721,11 +737,6 @@ export interface components {
          * @enum {string}
          */
         MemberState: "in_sync" | "catching_up" | "down";
-        /**
-         * @description What a message of a round says.
-         * @enum {string}
-         */
-        MessageWord: "prepare" | "vote_commit" | "vote_abort" | "commit" | "abort" | "acknowledge";
         NewMember: {
             /** @description Its name, such as replicator-4. */
             id: string;
@@ -973,6 +984,11 @@ export interface components {
          * @enum {string}
          */
         ServiceState: "running" | "paused" | "restarting" | "dead";
+        /**
+         * @description What a message of a round says.
+         * @enum {string}
+         */
+        StepMessage: "prepare" | "vote_commit" | "vote_abort" | "commit" | "abort" | "acknowledge";
         StepsInput: {
             on: boolean;
         };
@@ -2237,6 +2253,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RestorationJson"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    load_copy: {
+        parameters: {
+            query: {
+                /** @description The file, as the report names it. */
+                path: string;
+                /** @description Whose copy. */
+                member: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes that the ballot is about, as long as they are there or in quarantine. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             404: {

@@ -11,8 +11,8 @@ export type BookList = Schemas['BookList']
 export type Change = Schemas['ChangeJson']
 export type Cluster = Schemas['ClusterJson']
 export type FieldError = Schemas['FieldError']
-export type HeldMessage = Schemas['HeldMessageJson']
 export type Import = Schemas['ImportReport']
+export type HeldMessage = Schemas['HeldMessageJson']
 export type Lab = Schemas['LabJson']
 export type LabService = Schemas['ServiceJson']
 export type LocalChange = Schemas['EditJson']
@@ -38,7 +38,7 @@ export type SortOrder = NonNullable<BookListQuery['order']>
 /** One event of the stream `/api/v1/events`. */
 export interface ClusterEvent {
   id: string
-  /** `round`, `member`, `view`, `catch_up`, `restoration`, `scrub`, `import`, `catalogue` or `link`. */
+  /** `round`, `member`, `view`, `catch_up`, `restoration`, `scrub`, `import`, `catalogue`, `link` or `lab`. */
   name: string
   at: string
   round: string | null

@@ -184,6 +184,7 @@ fn interface(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replications::list, replications::create))
         .routes(routes!(restorations::list, restorations::create))
         .routes(routes!(restorations::load))
+        .routes(routes!(restorations::load_copy))
         .routes(routes!(scrubs::list, scrubs::create))
         .routes(routes!(cluster::load))
         .routes(routes!(members::add))

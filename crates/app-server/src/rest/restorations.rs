@@ -7,10 +7,11 @@ use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use protocol::{Query, QueryAnswer, RestorationId, RestorationReport, RestorationState};
+use catalogue::BookPath;
+use protocol::{Query, QueryAnswer, RestorationId, RestorationReport, RestorationState, WantedFile};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,46 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
         }
         None => (StatusCode::ACCEPTED, location, Json(BegunRestorationJson::new(restoration, dry_run))).into_response(),
     })
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CopyQuery {
+    /// The file, as the report names it.
+    path: String,
+    /// Whose copy.
+    member: String,
+}
+
+/// Always as plain text: a browser must not take damaged bytes for a page.
+const COPY_TYPE: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+
+#[utoipa::path(get, path = "/restorations/{id}/copy", tag = "restorations", operation_id = "load_copy", params(("id" = String, Path), CopyQuery), responses(
+    (status = 200, description = "The bytes that the ballot is about, as long as they are there or in quarantine.", content_type = "text/plain", body = String),
+    (status = 404, body = Problem), (status = 503, body = Problem)
+))]
+pub(super) async fn load_copy(State(app): State<Arc<App>>, Id(id): Id<String>, uri: Uri) -> Result<Response, ApiError> {
+    let CopyQuery { path, member } = query(&uri)?;
+    let not_found = |detail: String| ApiError::NotFound { detail };
+    let missing = || not_found(format!("Report {id} says nothing of what {member} holds of {path}."));
+    let restoration = id.parse().map_err(|_| missing())?;
+    let report = report(&app, restoration).await?.ok_or_else(missing)?;
+    let file = report.files.iter().find(|file| file.name == path).ok_or_else(missing)?;
+    let vote = file.ballot.iter().find(|vote| vote.holder.to_string() == member).ok_or_else(missing)?;
+    let wanted = BookPath::parse(&path).ok().zip(vote.digest);
+    let Some((path, digest)) = wanted else {
+        return Err(not_found(format!("{member} held no such book file.")));
+    };
+    let wanted = WantedFile { path, digest };
+    match app.copy.ask(Query::Copy { holder: vote.holder.clone(), wanted }).await? {
+        QueryAnswer::Copy { content: Some(content), .. } => Ok(([COPY_TYPE], content.bytes().to_vec()).into_response()),
+        QueryAnswer::Copy { why_not, .. } => {
+            let why_not = why_not.unwrap_or_default();
+            Err(not_found(format!("What {member} held of {path} cannot be shown any more: {why_not}.")))
+        }
+        _ => Err(strange()),
+    }
 }
 
 async fn report(app: &App, restoration: RestorationId) -> Result<Option<RestorationReport>, ApiError> {

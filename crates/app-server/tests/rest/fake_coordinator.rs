@@ -397,6 +397,12 @@ impl Truth {
             Query::Round { round } => QueryAnswer::Round {
                 round: self.rounds.iter().find(|report| report.round == round).cloned().map(Box::new),
             },
+            Query::Copy { wanted, .. } => {
+                let content =
+                    self.files.get(&wanted.path).filter(|content| Digest::of(content.bytes()) == wanted.digest);
+                let why_not = content.is_none().then(|| "it has these bytes no more".to_owned());
+                QueryAnswer::Copy { content: content.cloned(), why_not }
+            }
             Query::Held => QueryAnswer::Held { on: false, messages: Vec::new() },
             Query::Restorations => QueryAnswer::Restorations { reports: self.reports.clone() },
             Query::Restoration { restoration } => QueryAnswer::Restoration {

@@ -99,3 +99,47 @@ async fn restore_that_is_refused_says_why() {
     server.post("/restorations", &json!({})).await.problem(503, "/problems/coordinator-unreachable");
     server.get("/restorations").await.problem(503, "/problems/coordinator-unreachable");
 }
+
+#[tokio::test]
+async fn copies_are_shown_as_plain_text_as_long_as_somebody_has_them() {
+    let server = Server::start().await;
+    let book = server.create("Emma").await;
+    let (id, digest) = (book["id"].as_str().unwrap(), book["digest"].as_str().unwrap());
+    let holding = |number: u8, holding, digest| HoldingReport {
+        holder: HolderId::Replicator(format!("replicator-{number}").parse().unwrap()),
+        holding,
+        digest,
+        size: None,
+        note: None,
+    };
+    let file = FileReport {
+        name: path(id).to_string(),
+        record: None,
+        ballot: vec![
+            holding(1, HoldingKind::Intact, digest.parse().ok()),
+            holding(2, HoldingKind::Damaged, Some(Digest::of(b"gone"))),
+            holding(3, HoldingKind::Missing, None),
+        ],
+        verdict: Basis::Majority,
+        winner: None,
+        winner_is_absence: false,
+        actions: Vec::new(),
+    };
+    server.coordinator.truth().reports = vec![report(RestorationState::Done, vec![file])];
+    let copy = async |number: u8| {
+        let id = Uuid::nil();
+        server
+            .get(&format!(
+                "/restorations/{id}/copy?path={}&member=replicator-{number}",
+                path(book["id"].as_str().unwrap())
+            ))
+            .await
+    };
+    let intact = copy(1).await;
+    assert_eq!(intact.status, StatusCode::OK);
+    assert_eq!(intact.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert!(String::from_utf8_lossy(&intact.bytes).contains("<title>Emma</title>"));
+    assert!(copy(2).await.problem(404, "/problems/not-found").contains("no more"));
+    assert!(copy(3).await.problem(404, "/problems/not-found").contains("held no such book file"));
+    assert!(copy(4).await.problem(404, "/problems/not-found").contains("says nothing"));
+}

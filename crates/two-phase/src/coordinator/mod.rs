@@ -18,6 +18,7 @@
 //! | `recovery` | what can be done without the log |
 //! | `requests` | what app-servers ask for |
 //! | `catch_ups`, `reads` | leading learners; reading files for them from those who are level |
+//! | `copies` | showing people what a holder has of a file |
 //! | `restorations` | running restores (`crate::restoration`) |
 //! | `scrubs` | what replicators find wrong with their own files, and whether that starts a restore |
 //! | `state`, `record`, `decision`, `answers` | what the log says |
@@ -26,6 +27,7 @@ mod answers;
 mod app_servers;
 mod attendance;
 mod catch_ups;
+mod copies;
 mod decision;
 mod effect;
 mod fingerprint;
@@ -58,6 +60,7 @@ use crate::restoration::Restoration;
 use crate::{AwaitingDurable, LogSequence, Now, SyncWhen};
 use app_servers::AppServers;
 use catch_ups::CatchUps;
+use copies::Copies;
 use in_sync::AfterView;
 use members::Members;
 use membership::AskedFor;
@@ -150,6 +153,7 @@ pub struct Coordinator {
     awaiting: AwaitingDurable<Then>,
     catch_ups: CatchUps,
     reads: Reads,
+    copies: Copies,
     restoration: Option<Restoration>,
     next_restoration_request: RequestId,
     /// When the last restore began that a scrub led to, in milliseconds of the monotonic clock.
@@ -223,6 +227,7 @@ impl Coordinator {
             awaiting: AwaitingDurable::after(last),
             catch_ups: CatchUps::in_epoch(epoch),
             reads: Reads::in_epoch(epoch),
+            copies: Copies::default(),
             restoration: None,
             next_restoration_request: RequestId((epoch.0 << 40) + RESTORATION_REQUESTS),
             last_scrub_restore_ms: None,
@@ -339,6 +344,7 @@ impl Coordinator {
             Some(Party::AppServer) => self.lose_app_server(session, reason),
             Some(Party::Unknown) | None => {}
         }
+        self.forget_copies(session);
         self.advance_reads();
         self.start_round();
     }

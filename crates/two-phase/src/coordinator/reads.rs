@@ -75,6 +75,13 @@ impl Reads {
         Self { next_request: RequestId(epoch.0 << 40), ..Self::default() }
     }
 
+    /// A number that no other question about files has.
+    pub(super) fn next_request(&mut self) -> RequestId {
+        let request = self.next_request;
+        self.next_request = request.next();
+        request
+    }
+
     /// When a source is late, or a read may begin, in milliseconds of the monotonic clock.
     pub(super) fn next_deadline_ms(&self, holder_timeout_ms: u64) -> Option<u64> {
         let times = |owed: &Owed| if owed.late { LATE_TIMES_MAX } else { 1 };
@@ -205,8 +212,7 @@ impl Coordinator {
         let to_app_server = matches!(source, HolderId::AppServer(_));
         read.tried.insert(source);
         let (catch_up, files) = (read.catch_up, read.missing());
-        let request = self.reads.next_request;
-        self.reads.next_request = request.next();
+        let request = self.reads.next_request();
         let asked_ms = self.now.monotonic_ms;
         self.reads.owed.insert(request, Owed { source: session, learner, catch_up, asked_ms, late: false });
         let question = HolderRequest::ReadFiles { request, files, anywhere: true };
@@ -228,8 +234,9 @@ impl Coordinator {
         self.say_to_learner(learner, ToLearner::Files { catch_up, files: read.into_files(), exhaustive });
     }
 
-    /// A holder has answered a question about its files: one of a read, or one of a restore.
+    /// A holder has answered a question about its files: one of a read, of a restore, or of somebody who looks at a copy.
     pub(super) fn handle_files(&mut self, session: SessionId, answer: HolderAnswer) {
+        let Some(answer) = self.take_copy(session, answer) else { return };
         let request = answer.request();
         if self.reads.owed.get(&request).is_none_or(|owed| owed.source != session) {
             if let Some(holder) = self.holder_of(session) {

@@ -80,6 +80,9 @@ impl Coordinator {
         match message {
             FromAppServer::Hello(_) => self.close(session, "a connection has one hello".to_owned()),
             FromAppServer::Submit { request, submission } => self.submit(session, request, submission),
+            FromAppServer::Ask { request, query: Query::Copy { holder, wanted } } => {
+                self.ask_for_copy(session, request, &holder, wanted);
+            }
             FromAppServer::Ask { request, query } => {
                 if let Some(answer) = self.answer_query(&query) {
                     self.tell(session, ToAppServer::Told { request, answer });
@@ -135,6 +138,7 @@ impl Coordinator {
             | Query::Round { .. }
             | Query::Restorations
             | Query::Restoration { .. }
+            | Query::Copy { .. }
             | Query::Held => None,
         }
     }

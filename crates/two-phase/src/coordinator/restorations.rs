@@ -117,7 +117,7 @@ impl Coordinator {
         }
     }
 
-    fn holder_session(&self, holder: &HolderId) -> Option<SessionId> {
+    pub(super) fn holder_session(&self, holder: &HolderId) -> Option<SessionId> {
         match holder {
             HolderId::Replicator(member) => self.members.link(member).map(|link| link.session),
             HolderId::AppServer(id) => self.app_servers.session(id),

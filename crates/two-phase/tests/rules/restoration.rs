@@ -2,7 +2,10 @@
 
 use crate::scripted_holder::{Disk, Disks, on_file};
 use crate::values::{app_server, delete, digest, file, path, put, replicator};
-use protocol::{Basis, FileReport, HealAction, HolderId, HolderRequest, HoldingKind, Phase, RestorationState};
+use protocol::{
+    Basis, Content, FileReport, FromAppServer, HealAction, HolderId, HolderRequest, HoldingKind, Phase, Query,
+    QueryAnswer, RequestId, RestorationState, ToAppServer, WantedFile,
+};
 
 fn holdings(file: &FileReport) -> Vec<HoldingKind> {
     file.ballot.iter().map(|holding| holding.holding).collect()
@@ -223,4 +226,37 @@ fn bytes_that_a_source_cannot_give_are_asked_of_the_next_one() {
     assert_eq!(asked(&disks), [replicator(2)]);
     disks.answer_all();
     assert_eq!(actions(on_file(disks.report.as_ref().unwrap(), path(1))), [(replicator(3), HealAction::Healed)]);
+}
+
+#[test]
+fn a_copy_is_shown_by_whoever_holds_it_and_only_if_it_is_the_one_that_was_asked_for() {
+    let mut disks = Disks::with_books(&[(1, "Emma")]);
+    let broken = file(1, "Enma");
+    let wanted = WantedFile { path: path(1), digest: digest(&broken) };
+    let query = Query::Copy { holder: replicator(2), wanted };
+    let ask = |number| FromAppServer::Ask { request: RequestId(number), query: query.clone() };
+    let told = |number, content: Option<Content>, why_not: Option<&str>| ToAppServer::Told {
+        request: RequestId(number),
+        answer: QueryAnswer::Copy { content, why_not: why_not.map(str::to_owned) },
+    };
+    disks.disk(2).files.insert(path(1), broken.clone());
+    let effects = disks.cluster.app_server_says(ask(1));
+    disks.note(effects);
+    disks.answer_all();
+    assert!(disks.app_server_was_told(&told(1, Some(broken), None)));
+
+    disks.disk(2).files.insert(path(1), file(1, "Other"));
+    let effects = disks.cluster.app_server_says(ask(2));
+    disks.note(effects);
+    disks.answer_all();
+    assert!(disks.app_server_was_told(&told(2, None, Some("it has these bytes no more"))));
+
+    let effects = disks.cluster.app_server_says(ask(3));
+    disks.note(effects);
+    let effects = disks.cluster.disconnect(2);
+    disks.note(effects);
+    assert!(disks.app_server_was_told(&told(3, None, Some("its connection was lost"))));
+    let effects = disks.cluster.app_server_says(ask(4));
+    disks.note(effects);
+    assert!(disks.app_server_was_told(&told(4, None, Some("replicator-2 is not connected"))));
 }

@@ -19,7 +19,6 @@ pub(super) struct ServiceJson {
     name: String,
     #[schema(value_type = described::ServiceState)]
     state: ServiceState,
-    /// Null for a process that is no replicator.
     #[schema(required = true)]
     link: Option<LinkJson>,
 }

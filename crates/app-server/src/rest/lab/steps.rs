@@ -7,7 +7,7 @@ use crate::described;
 use crate::error::{ApiError, Problem};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use protocol::{HeldMessage, LabAction, Query, QueryAnswer, RoundId};
+use protocol::{HeldMessage, LabAction, Query, QueryAnswer, RoundId, StepMessage};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ struct HeldMessageJson {
     id: u64,
     from: String,
     to: String,
-    #[schema(value_type = described::MessageWord)]
-    message: String,
+    #[schema(value_type = described::StepMessage)]
+    message: StepMessage,
     #[schema(value_type = String)]
     round: RoundId,
     /// No other message on the same way has to go first.

@@ -122,7 +122,16 @@ export class Restorations {
       version: this.cluster.version,
       detail: null,
       progress: { phase: 'scanning', done: 0, total: this.books.size },
-      summary: null,
+      summary: {
+        members: 0,
+        files: 0,
+        intact: 0,
+        damaged: 0,
+        healed: 0,
+        lost: 0,
+        undecided: 0,
+        left: 0,
+      },
       not_compared: [],
       files: [],
     }
@@ -264,7 +273,7 @@ export class WorkingCopy {
     this.books = books
     this.changes = [
       { book: one, state: 'modified', found: sha256('edited'), detail: 'the title was changed' },
-      { book: two, state: 'missing', found: null, detail: null },
+      { book: two, state: 'missing', found: null, detail: 'the file is missing' },
     ]
   }
 

@@ -98,8 +98,19 @@ describe('the problems of a cluster', () => {
       { coordinator: unreachable, accepting_writes: false, why_not: 'It cannot be reached.' },
     )
     expect(kinds(cluster)).toEqual(['unreachable: bad', 'damaged: bad'])
-    expect(commands(cluster)[0]).toBe(
+    expect(commands(cluster)).toEqual([
       'coordinator --members replicator-1,replicator-2,replicator-3',
+      'concordance recover',
+    ])
+  })
+
+  it('have commands for this very cluster', () => {
+    const app_servers = [{ id: 'app-server-1', address: 'http://10.0.0.9:7400', connected: true }]
+    const damaged = withThird({ scrub: scrubOf({ damaged: 1 }) }, { app_servers })
+    expect(commands(damaged)[1]).toBe('concordance restore --server http://10.0.0.9:7400')
+    const coordinator = { ...unreachable, address: 'ws://10.0.0.7:7410/v1/app-servers' }
+    expect(commands(clusterOf({ coordinator }))[1]).toBe(
+      'concordance recover --coordinator http://10.0.0.7:7410',
     )
   })
 

@@ -37,6 +37,9 @@ export interface ClusterProblem {
   steps: Step[]
 }
 
+/** Where the commands look if they are not told. */
+const USUAL_SERVER = 'http://127.0.0.1:7400'
+const USUAL_COORDINATOR = 'http://127.0.0.1:7410'
 /** As the documents write it. */
 const UNKNOWN_ADDRESS = 'ws://HOST:7410'
 
@@ -85,7 +88,7 @@ function problemsWithout(cluster: Cluster): ClusterProblem[] {
         say: 'startCoordinator',
         ...(voters.length ? { command: `coordinator --members ${voters.join(',')}` } : {}),
       },
-      { say: 'lostDisk', command: 'concordance recover' },
+      { say: 'lostDisk', command: recover(cluster) },
     ],
   })
   const first = asksForHelp(cluster) ? needsHelp(cluster) : unreachable
@@ -97,9 +100,9 @@ function asksForHelp({ why_not }: Cluster): boolean {
   return why_not?.includes('concordance recover') ?? false
 }
 
-function needsHelp({ why_not }: Cluster): ClusterProblem {
-  const steps = [{ say: 'bringBack' }, { say: 'recover', command: 'concordance recover' }]
-  return problem('needs_help', 'bad', { reason: why_not, steps })
+function needsHelp(cluster: Cluster): ClusterProblem {
+  const steps = [{ say: 'bringBack' }, { say: 'recover', command: recover(cluster) }]
+  return problem('needs_help', 'bad', { reason: cluster.why_not, steps })
 }
 
 function whyNoWrites(cluster: Cluster): ClusterProblem[] {
@@ -124,28 +127,28 @@ function down(cluster: Cluster, member: Member): ClusterProblem {
         say: 'startReplicator',
         command: `replicator --id ${member.id} --coordinator ${coordinator}`,
       },
-      { say: 'removeReplicator', command: `concordance member remove ${member.id}` },
+      { say: 'removeReplicator', command: concordance(cluster, `member remove ${member.id}`) },
     ],
   })
 }
 
-function doubts({ members }: Cluster): ClusterProblem[] {
-  return members
+function doubts(cluster: Cluster): ClusterProblem[] {
+  return cluster.members
     .filter((member) => member.in_doubt_since !== null)
     .map((member) =>
       problem('in_doubt', 'warn', {
         member,
         steps: [
           { say: 'leaveAlone' },
-          { say: 'seeOthers', command: 'concordance rounds --in-doubt' },
+          { say: 'seeOthers', command: concordance(cluster, 'rounds --in-doubt') },
         ],
       }),
     )
 }
 
 /** What was not compared is only told where nothing worse was found. */
-function filesOf(kind: 'damaged' | 'not_compared', { members }: Cluster): ClusterProblem[] {
-  const files = members.flatMap(({ id, scrub }) => {
+function filesOf(kind: 'damaged' | 'not_compared', cluster: Cluster): ClusterProblem[] {
+  const files = cluster.members.flatMap(({ id, scrub }) => {
     if (!scrub) return []
     const damaged = scrub.damaged + scrub.stale + scrub.extra
     const uncompared = damaged ? 0 : scrub.unknown + scrub.changing
@@ -154,13 +157,16 @@ function filesOf(kind: 'damaged' | 'not_compared', { members }: Cluster): Cluste
   })
   if (files.length === 0) return []
   if (kind === 'not_compared') {
-    const steps = [{ say: 'scrub', command: 'concordance scrub' }]
+    const steps = [{ say: 'scrub', command: concordance(cluster, 'scrub') }]
     return [problem(kind, 'warn', { files, steps })]
   }
-  const steps = [
-    { say: 'dryRun', command: 'concordance restore --dry-run' },
-    { say: 'restore', command: 'concordance restore' },
-  ]
+  // The coordinator leads restores.
+  const steps = cluster.coordinator.connected
+    ? [
+        { say: 'dryRun', command: concordance(cluster, 'restore --dry-run') },
+        { say: 'restore', command: concordance(cluster, 'restore') },
+      ]
+    : [{ say: 'coordinatorFirst' }]
   return [problem(kind, 'bad', { files, steps })]
 }
 
@@ -180,6 +186,19 @@ function problem(
     steps: [],
     ...more,
   }
+}
+
+/** A command for this server; its address is left out where the command looks by itself. */
+function concordance({ app_server, app_servers }: Cluster, command: string): string {
+  const address = app_servers.find(({ id }) => id === app_server.id)?.address
+  const isUsual = !address || address.replace(/\/$/, '') === USUAL_SERVER
+  return `concordance ${command}${isUsual ? '' : ` --server ${address}`}`
+}
+
+function recover({ coordinator }: Cluster): string {
+  const address = socketOf(coordinator.address).replace(/^ws/, 'http')
+  const isUsual = coordinator.address === null || address === USUAL_COORDINATOR
+  return `concordance recover${isUsual ? '' : ` --coordinator ${address}`}`
 }
 
 /** Where replicators dial: the address without the path that this server dialled. */

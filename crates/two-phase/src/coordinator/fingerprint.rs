@@ -37,7 +37,8 @@ impl Hash for Coordinator {
         } = self;
         debug_assert!(effects.is_empty(), "effects are taken before anything else happens");
         (identity, epoch, logged, newest_view, mandate, log_is_damaged, parties, members, membership).hash(state);
-        (survey, app_servers, waiting, no_room, round, last_round, next_number, awaiting, catch_ups, reads, copies).hash(state);
+        (survey, app_servers, waiting, no_room, round, last_round, next_number, awaiting, catch_ups, reads, copies)
+            .hash(state);
         (restoration, next_restoration_request, last_scrub_restore_ms, now).hash(state);
     }
 }

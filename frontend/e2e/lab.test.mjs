@@ -168,6 +168,42 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
   await page.close()
 })
 
+test(
+  'a coordinator dies while somebody saves: nothing is guessed, and nothing that was typed is lost',
+  { skip },
+  async () => {
+    const { page, errors, by } = await openPage(session, '/', { allowedStatuses: PROVOKED })
+    const lab = (path, data) => page.request.post(`${session.address}/api/v1/lab/${path}`, { data })
+    const title = freshTitle('While the coordinator dies')
+    await by('add-book').click()
+    await fillBook(page, { title, surname: 'Unknown' })
+    const armed = await lab('coordinator/crash-at', { point: 'decision_durable', stay_dead: true })
+    assert.equal(armed.status(), 204)
+    await by('book-save').click()
+    await by('stale-banner').waitFor()
+    const state = () => by('save-outcome').getAttribute('data-state')
+    await until(
+      async () => (await by('save-outcome').count()) && (await state()) === 'unknown',
+      'unknown',
+    )
+    assert.equal(await by('book-title').locator('textarea').first().inputValue(), title)
+    await assertAccessible(page, 'a save of which nothing is known')
+    await screenshot(page, 'save-unknown')
+    await lab('services/coordinator', { action: 'start' })
+    await by('stale-banner').waitFor({ state: 'detached' })
+    await eventually(async () => {
+      if (await by('save-check-again').count())
+        await by('save-check-again')
+          .click({ timeout: 1_000 })
+          .catch(() => {})
+      return (await by('book-dialog').count()) === 0
+    }, 'it turns out to be committed')
+    await deleteBook(page, title)
+    assertNoErrors(errors)
+    await page.close()
+  },
+)
+
 test('load ends with a verdict, and leaves nothing behind', { skip }, async () => {
   const { page, errors, by } = await openLab()
   await by('load-seconds').fill('2')

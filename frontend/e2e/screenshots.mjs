@@ -1,7 +1,7 @@
 /**
  * Takes every page at 1440 and 390 px, in light and dark colours, into a directory:
  *
- *   node e2e/screenshots.mjs DIRECTORY
+ *   node e2e/screenshots.mjs DIRECTORY [PAGE…]
  *
  * as `<page>-<width>-<look>.png`, of the server at CONCORDANCE_URL; without one, of the made-up server and `dist/`. Each is
  * as long as its page. `scripts/screenshots` starts a cluster for it; the list of pages is in `pages.mjs`.
@@ -19,9 +19,9 @@ const SHOWN_LOOKS = ['light', 'dark']
 /** What comes after the sign of a page: the rest of its answers, and a layout that answers to them. */
 const REST_MS = 400
 
-const [directory] = process.argv.slice(2)
+const [directory, ...names] = process.argv.slice(2)
 if (!directory) {
-  console.error('Usage: node e2e/screenshots.mjs DIRECTORY')
+  console.error('Usage: node e2e/screenshots.mjs DIRECTORY [PAGE…]')
   process.exit(2)
 }
 
@@ -30,7 +30,8 @@ try {
   await mkdir(directory, { recursive: true })
   const cluster = await (await fetch(`${session.address}/api/v1/cluster`)).json()
   const shown = Object.entries(PAGES).filter(
-    ([, { needsLab, isNoPage }]) => !isNoPage && (!needsLab || cluster.lab),
+    ([name, { needsLab, isNoPage }]) =>
+      !isNoPage && (!needsLab || cluster.lab) && (!names.length || names.includes(name)),
   )
   for (const [name, where] of shown) {
     for (const look of SHOWN_LOOKS) await takePage(name, where, look)

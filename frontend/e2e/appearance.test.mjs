@@ -134,7 +134,7 @@ test('the projector’s look is chosen, larger, and remembered', async () => {
   await by('scheme-menu').click()
   await by('scheme-light').click()
   await until(async () => (await sizes()).diagram < narrow.diagram, 'the diagram follows')
-  assert.deepEqual((await sizes()).letters, usual.letters)
+  await until(async () => (await sizes()).letters === usual.letters, 'the usual letters')
   await page.evaluate(() => window.localStorage.removeItem('concordance.scheme'))
   assertNoErrors(errors)
   await page.close()

@@ -94,8 +94,27 @@ export function assertNoErrors(errors) {
   assert.deepEqual(errors, [], 'the browser reported errors')
 }
 
-/** No violation of WCAG A and AA or of axe's good practice; with `highContrast`, all text has 7:1. */
-export async function assertAccessible(page, what, { highContrast = false } = {}) {
+/**
+ * No violation of WCAG A and AA or of axe's good practice, in light and in dark colours unless somebody chose some; with
+ * `highContrast`, all text has 7:1.
+ */
+export async function assertAccessible(page, what, options = {}) {
+  const scheme = () =>
+    page.evaluate(() => window.getComputedStyle(document.documentElement).colorScheme)
+  const usual = await scheme()
+  await assertAccessibleAsItIs(page, `${what}, ${usual}`, options)
+  const other = usual === 'dark' ? 'light' : 'dark'
+  await page.emulateMedia({ colorScheme: other })
+  try {
+    // The media change has been told to the page before this is answered; colours follow in the next frame.
+    await page.evaluate(() => new Promise((resolve) => window.requestAnimationFrame(resolve)))
+    if ((await scheme()) === other) await assertAccessibleAsItIs(page, `${what}, ${other}`, options)
+  } finally {
+    await page.emulateMedia({ colorScheme: usual })
+  }
+}
+
+async function assertAccessibleAsItIs(page, what, { highContrast = false }) {
   // Colours in the middle of a transition are nobody's choice.
   await page.evaluate(() => {
     for (const animation of document.getAnimations()) {

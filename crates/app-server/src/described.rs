@@ -94,8 +94,12 @@ pub(crate) enum ChangeState {
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub(crate) enum LocalState {
+    /// Another legal book with the same id.
     Modified,
+    /// The file is gone.
     Missing,
+    /// Nothing that can be read as this book.
+    Damaged,
 }
 
 /// What became of a replication.

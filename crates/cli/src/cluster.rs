@@ -1,5 +1,6 @@
 //! `status` and `members`: how the cluster is.
 
+use indicatif::DecimalBytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +44,14 @@ pub(crate) struct Member {
     detail: Option<String>,
     catch_up: Option<CatchUp>,
     scrub: Option<Pass>,
+    #[serde(default)]
+    disk: Option<Disk>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Disk {
+    free_bytes: u64,
+    total_bytes: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,7 +134,8 @@ impl Cluster {
 }
 
 fn draw_members(members: &[Member]) -> String {
-    let mut table = table(&["member", "role", "state", "version", "in doubt since", "last scrub", "address", "note"]);
+    let mut table =
+        table(&["member", "role", "state", "version", "in doubt since", "last scrub", "disk", "address", "note"]);
     align_right(&mut table, &[3]);
     for member in members {
         let state = member.state.replace('_', " ");
@@ -141,11 +151,18 @@ fn draw_members(members: &[Member]) -> String {
             or_dash(member.version),
             or_dash(doubt),
             or_dash(member.scrub.as_ref().map(Pass::in_short)),
+            or_dash(member.disk.as_ref().map(Disk::in_short)),
             or_dash(member.address.as_deref()),
             note(member),
         ]);
     }
     table.to_string()
+}
+
+impl Disk {
+    fn in_short(&self) -> String {
+        format!("{} of {} free", DecimalBytes(self.free_bytes), DecimalBytes(self.total_bytes))
+    }
 }
 
 fn note(member: &Member) -> String {

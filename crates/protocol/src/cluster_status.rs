@@ -39,6 +39,28 @@ pub struct MemberStatus {
     /// What scrubs of its files have found.
     #[serde(default)]
     pub scrub: ScrubStatus,
+    /// The file system of its data directory; none while it is away, or before it has said so.
+    #[serde(default)]
+    pub disk: Option<DiskSpace>,
+}
+
+/// The file system of a data directory, for people: what a vote rests on is judged by the replicator itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskSpace {
+    /// Free for processes that are not root.
+    pub free_bytes: u64,
+    /// The whole of it.
+    pub total_bytes: u64,
+}
+
+impl DiskSpace {
+    /// Whether people want to hear of it who were told `before`: it differs by a hundredth of the whole.
+    #[must_use]
+    pub fn is_news_after(self, before: Self) -> bool {
+        self.total_bytes != before.total_bytes
+            || self.free_bytes.abs_diff(before.free_bytes) >= (self.total_bytes / 100).max(1)
+    }
 }
 
 /// How far somebody is brought level.

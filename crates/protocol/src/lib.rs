@@ -35,7 +35,7 @@ pub use app_server_messages::{
 pub use catch_up::{BucketEntries, CatchUpTarget, FetchedFile, FromLearner, ManifestEntry, ToLearner, WantedFile};
 pub use change::{Action, Change, Precondition, Submission};
 pub use cluster_event::{ClusterEvent, EventKind, TimedEvent};
-pub use cluster_status::{CatchUpProgress, ClusterStatus, MemberStatus};
+pub use cluster_status::{CatchUpProgress, ClusterStatus, DiskSpace, MemberStatus};
 pub use content::Content;
 pub use decision::{DecidedChange, Decision};
 pub use digest::{Digest, InvalidDigest};
@@ -69,4 +69,4 @@ pub use set_digest::SetDigest;
 pub use view::{CommitPolicy, Member, MemberRole, MemberState, View};
 
 /// Version of this protocol. A peer that speaks another one is refused with a sentence that names both.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

@@ -1,9 +1,9 @@
 //! What the coordinator and a replicator say to each other.
 
 use crate::{
-    ClusterId, CommittedRound, CoordinatorId, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation, MemberId,
-    Prepare, RecoveryAnswer, RecoveryQuestion, RoundId, ScrubReport, SetDigest, ToLearner, Version, View, ViewNumber,
-    Vote,
+    ClusterId, CommittedRound, CoordinatorId, DiskSpace, Epoch, FromLearner, HolderAnswer, HolderRequest, Incarnation,
+    MemberId, Prepare, RecoveryAnswer, RecoveryQuestion, RoundId, ScrubReport, SetDigest, ToLearner, Version, View,
+    ViewNumber, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -197,6 +197,8 @@ pub enum ToCoordinator {
         /// How many more bytes of committed files may wait to be written here.
         credit_bytes: u64,
     },
+    /// Its disk: when it comes, and when that has changed. For people only: nothing is decided by it.
+    Disk(DiskSpace),
     /// Catching up.
     CatchUp(FromLearner),
     /// Answers to a coordinator without its log.

@@ -16,13 +16,14 @@ use crate::status::StatusBoard;
 use catalogue::BookPath;
 use faults::{CrashPoint, crash_point};
 use holder::{Holder, HolderSettings};
-use protocol::{FromCoordinator, Standing, ToReplicator};
+use protocol::{DiskSpace, FromCoordinator, Standing, ToReplicator};
 use service::health::Readiness;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use storage::book_files::{BookFilesError, ScanEntry};
+use storage::directory::Room;
 use storage::file_writer::FileWriterEvent;
 use storage::log::NextSegment;
 use storage::{BookFiles, DataDirectory, FileWriter, Quarantine, SecretKey, secret_file};
@@ -330,7 +331,9 @@ impl Runtime {
     fn measure(&mut self) {
         if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
             self.measured = Some(Instant::now());
-            self.disk_free_bytes = self.directory.free_bytes().saturating_sub(self.settings.disk_reserve_bytes);
+            let Room { free_bytes, total_bytes } = self.directory.room();
+            self.disk_free_bytes = free_bytes.saturating_sub(self.settings.disk_reserve_bytes);
+            self.core.handle_disk_space(DiskSpace { free_bytes, total_bytes });
             metrics::gauge!("concordance_version").set(self.core.state().version.0 as f64);
             metrics::gauge!("concordance_in_doubt").set(if self.core.state().prepared.is_some() { 1.0 } else { 0.0 });
             metrics::gauge!("concordance_in_doubt_seconds").set(self.status.in_doubt_seconds(self.now()));

@@ -17,6 +17,15 @@ pub const FORMAT: u32 = 2;
 const FORMAT_NAME: &str = "format";
 const LOCK_NAME: &str = "lock";
 
+/// The room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Room {
+    /// Free for processes that are not root.
+    pub free_bytes: u64,
+    /// The whole of it.
+    pub total_bytes: u64,
+}
+
 /// A data directory that is locked for this process. Cheap to clone; the lock is held until the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct DataDirectory {
@@ -112,7 +121,19 @@ impl DataDirectory {
     /// Free bytes on its file system, for processes that are not root; 0 if the system does not say.
     #[must_use]
     pub fn free_bytes(&self) -> u64 {
-        rustix::fs::statvfs(self.path()).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
+        self.room().free_bytes
+    }
+
+    /// The room on its file system; nothing at all if the system does not say.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        rustix::fs::statvfs(self.path()).map_or_else(
+            |_| Room::default(),
+            |system| Room {
+                free_bytes: system.f_bavail.saturating_mul(system.f_frsize),
+                total_bytes: system.f_blocks.saturating_mul(system.f_frsize),
+            },
+        )
     }
 
     /// Where it is, as an absolute path.

@@ -7,7 +7,17 @@ import { bookErrors, bookOf, listBooks, makeBooks, random, uuid, xmlOf } from '.
 import { MockCluster } from './cluster.mjs'
 import { Imports, Restorations, WorkingCopy } from './jobs.mjs'
 
-const BOOK_PARAMETERS = ['q', 'title', 'author', 'isbn', 'sort', 'order', 'limit', 'cursor']
+const BOOK_PARAMETERS = [
+  'q',
+  'title',
+  'author',
+  'isbn',
+  'sort',
+  'order',
+  'limit',
+  'cursor',
+  'offset',
+]
 
 class Refused extends Error {
   constructor(status, kind, detail, more = {}, headers = {}) {

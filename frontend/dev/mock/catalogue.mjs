@@ -124,7 +124,7 @@ function keysOf(book) {
 
 export function listBooks(
   books,
-  { q = '', isbn = null, sort = 'title', order = 'asc', limit = '50', cursor = '0' },
+  { q = '', isbn = null, sort = 'title', order = 'asc', limit = '50', cursor, offset = '0' },
 ) {
   const words = plain(q).split(/\s+/).filter(Boolean)
   const found = [...books.values()].filter(
@@ -137,7 +137,7 @@ export function listBooks(
     const [left, right] = [keysOf(a)[sort], keysOf(b)[sort]]
     return sign * (left < right ? -1 : left > right ? 1 : a.id < b.id ? -1 : 1)
   })
-  const from = Number(cursor)
+  const from = Number(cursor ?? offset)
   const until = from + Number(limit)
   return {
     items: found.slice(from, until),

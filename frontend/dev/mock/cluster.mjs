@@ -31,6 +31,7 @@ export class MockCluster {
       catch_up: null,
       last_seen: null,
       scrub: scrubbed(),
+      disk: { free_bytes: 212_400_000_000, total_bytes: 500_000_000_000 },
     }
   }
 

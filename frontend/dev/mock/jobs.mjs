@@ -267,13 +267,15 @@ export class Restorations {
 
 export class WorkingCopy {
   constructor(books) {
-    const [, , , , one, two] = [...books.values()]
+    const [, , , , one, two, three] = [...books.values()]
     one.local = 'modified'
     two.local = 'missing'
+    three.local = 'damaged'
     this.books = books
     this.changes = [
       { book: one, state: 'modified', found: sha256('edited'), detail: 'the title was changed' },
       { book: two, state: 'missing', found: null, detail: 'the file is missing' },
+      { book: three, state: 'invalid', found: sha256('cut off'), detail: 'the file ends too early' },
     ]
   }
 

@@ -10,8 +10,10 @@ export interface BookQuery {
   order: SortOrder
 }
 
+/** After the page before, or after so many books; from the beginning without either. */
 export interface BookPage {
-  cursor: string | null
+  cursor?: string | null
+  offset?: number
   limit: number
 }
 
@@ -28,7 +30,8 @@ export function listBooks(
           sort: query.sort,
           order: query.order,
           limit: page.limit,
-          ...(page.cursor === null ? {} : { cursor: page.cursor }),
+          ...(page.cursor ? { cursor: page.cursor } : {}),
+          ...(page.offset === undefined ? {} : { offset: page.offset }),
         },
       },
       signal,

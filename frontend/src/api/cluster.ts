@@ -2,7 +2,7 @@
 import { client, read } from './client'
 import { servers } from './servers'
 import { outcomeOf, type WriteOutcome } from './write'
-import type { Cluster, LocalChange, Replication, Round } from './types'
+import type { Cluster, LocalChange, MemberScrubs, Replication, Round } from './types'
 
 export interface List<Item> {
   items: Item[]
@@ -34,6 +34,11 @@ export function listRounds(
 
 export function readRound(id: string): Promise<Round> {
   return read(client.GET('/api/v1/rounds/{id}', { params: { path: { id } } }))
+}
+
+/** What every replicator found when it read its files. */
+export function listScrubs(): Promise<List<MemberScrubs>> {
+  return read(client.GET('/api/v1/scrubs'))
 }
 
 /** The files on this server's disk that are not what was committed: the first page, and how many in all. */

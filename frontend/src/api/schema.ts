@@ -578,6 +578,13 @@ export interface components {
             /** @description At whose disks: the same is done to all of them. */
             replicators: string[];
         };
+        /** @description Room on a file system. */
+        DiskJson: {
+            /** Format: int64 */
+            free_bytes: number;
+            /** Format: int64 */
+            total_bytes: number;
+        };
         /** @description A file that is not what was committed. */
         EditJson: {
             committed_digest: string | null;
@@ -702,13 +709,14 @@ export interface components {
          * @description How the file of a book on this server's disk differs from what was committed.
          * @enum {string}
          */
-        LocalState: "modified" | "missing";
+        LocalState: "modified" | "missing" | "damaged";
         /** @description A replicator. */
         MemberJson: {
             address: string | null;
             catch_up: components["schemas"]["CatchUpJson"] | null;
             connected: boolean;
             detail: string | null;
+            disk: components["schemas"]["DiskJson"] | null;
             id: string;
             in_doubt_round: string | null;
             in_doubt_since: string | null;
@@ -1097,6 +1105,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;
+                /** @description Begin after so many books instead, to jump into the middle of a long list. */
+                offset?: number;
             };
             header?: {
                 /** @description Wait until the copy shows this version. */

@@ -68,6 +68,34 @@ describe('a batch of writes', () => {
     expect(batch.items.value[0]?.state).toBe('committed')
   })
 
+  it('does not send again what would be refused for ever', async () => {
+    const { keys, send } = server(refused(412, 'precondition-failed'), aborted)
+    const batch = useBatch(send)
+    await batch.begin(['a', 'b'])
+    expect(batch.retryable.value.map(({ subject }) => subject)).toEqual(['b'])
+    await batch.again()
+    expect(keys).toHaveLength(3)
+    expect(batch.left.value.map(({ subject }) => subject)).toEqual(['a'])
+    expect(batch.retryable.value).toEqual([])
+  })
+
+  it('sends no more once it is stopped, and goes on when it is told to', async () => {
+    const answers: (() => void)[] = []
+    const batch = useBatch(
+      () => new Promise<Outcome>((resolve) => answers.push(() => resolve(committed))),
+    )
+    const running = batch.begin(['a', 'b', 'c', 'd', 'e', 'f'])
+    batch.stop()
+    answers.forEach((answer) => answer())
+    await running
+    expect(batch.committed.value).toHaveLength(4)
+    expect(batch.left.value.map(({ state }) => state)).toEqual(['waiting', 'waiting'])
+    const rest = batch.again()
+    answers.slice(4).forEach((answer) => answer())
+    await rest
+    expect(batch.left.value).toEqual([])
+  })
+
   it('has at most four under way', async () => {
     let underWay = 0
     let most = 0

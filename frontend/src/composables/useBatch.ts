@@ -8,6 +8,8 @@ import type { WriteOutcome } from '@/api/write'
 
 /** So many rounds wait for each other at the coordinator anyway. */
 const AT_ONCE_MAX = 4
+/** Whoever gets one of these must look again before anything else: the same request would be refused for ever. */
+const FINAL_PROBLEMS = ['precondition-failed', 'not-found']
 
 export type ItemState = 'waiting' | 'sending' | WriteOutcome<unknown>['kind']
 
@@ -26,9 +28,14 @@ export function useBatch<Subject, Value>(
 ) {
   const items = ref([]) as Ref<BatchItem<Subject>[]>
   const isRunning = ref(false)
+  const isStopping = ref(false)
 
   const committed = computed(() => items.value.filter(({ state }) => state === 'committed'))
   const left = computed(() => items.value.filter(({ state }) => state !== 'committed'))
+  /** What can be sent again as it is. */
+  const retryable = computed(() =>
+    left.value.filter(({ problem }) => !FINAL_PROBLEMS.includes(problem ?? '')),
+  )
   const isDone = computed(() => !isRunning.value && items.value.length > 0)
 
   async function begin(subjects: Subject[]): Promise<void> {
@@ -43,22 +50,29 @@ export function useBatch<Subject, Value>(
     await run(items.value)
   }
 
-  /** Everything that is not committed, once more. */
+  /** Everything that may still be committed, once more. */
   async function again(): Promise<void> {
     if (isRunning.value) return
-    const open = left.value
+    const open = retryable.value
     for (const item of open) if (item.state !== 'unknown') item.key = freshKey()
     await run(open)
   }
 
   async function run(open: BatchItem<Subject>[]): Promise<void> {
     isRunning.value = true
+    isStopping.value = false
     const waiting = [...open]
+    const next = () => (isStopping.value ? undefined : waiting.shift())
     const worker = async () => {
-      for (let item = waiting.shift(); item; item = waiting.shift()) await sendOne(item)
+      for (let item = next(); item; item = next()) await sendOne(item)
     }
     await Promise.all(Array.from({ length: AT_ONCE_MAX }, worker))
     isRunning.value = false
+  }
+
+  /** Sends no more; what is on its way is waited for. */
+  function stop(): void {
+    isStopping.value = isRunning.value
   }
 
   async function sendOne(item: BatchItem<Subject>): Promise<void> {
@@ -73,7 +87,7 @@ export function useBatch<Subject, Value>(
     item.problem = outcome.kind === 'refused' ? outcome.problem.kind : null
   }
 
-  return { items, committed, left, isRunning, isDone, begin, again }
+  return { items, committed, left, retryable, isRunning, isStopping, isDone, begin, again, stop }
 }
 
 function reasonOf(outcome: WriteOutcome<unknown>): string {

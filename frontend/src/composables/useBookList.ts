@@ -1,63 +1,108 @@
 /**
- * The list of books, page by page. The pages of one query belong together under its key, so a late
- * answer to a query that was typed over lands where nobody looks and is never shown.
+ * The list of books in blocks by place, of which only those near the rows in sight are loaded: a jump into the middle of a
+ * long list costs one request. Every answer says which list it belongs to, so a late answer to a query that was typed over
+ * is never shown.
  */
-import { keepPreviousData, useInfiniteQuery } from '@tanstack/vue-query'
-import { computed, ref, watch, watchEffect, type Ref } from 'vue'
-import { listBooks, type BookPage, type BookQuery } from '@/api/books'
+import { queryOptions, useQueries, useQueryClient } from '@tanstack/vue-query'
+import { computed, shallowRef, watch, watchSyncEffect, type Ref } from 'vue'
+import { listBooks, type BookQuery } from '@/api/books'
 import type { Book } from '@/api/types'
 
 /** Small, so that something is on the screen at once. */
-const FIRST_PAGE_BOOKS = 100
-/** The largest page that the server gives: who scrolls far gets there in few requests. */
-const NEXT_PAGE_BOOKS = 500
+const BLOCK_BOOKS = 100
+/** Rows so near to those in sight are loaded, too. */
+const NEAR_ROWS = 50
+
+interface Shown {
+  query: BookQuery
+  total: number
+  blocks: ReadonlyMap<number, Book[]>
+}
 
 export function useBookList(query: Ref<BookQuery>) {
-  const list = useInfiniteQuery({
-    queryKey: ['books', query],
-    queryFn: ({ pageParam, signal }) => listBooks(query.value, pageParam, signal),
-    initialPageParam: { cursor: null, limit: FIRST_PAGE_BOOKS } as BookPage,
-    getNextPageParam: (page): BookPage | null =>
-      page.next === null ? null : { cursor: page.next, limit: NEXT_PAGE_BOOKS },
-    placeholderData: keepPreviousData,
-  })
-
-  /** The loaded books in order, each once even if it moved between two pages while they were read. */
-  const books = computed<Book[]>(() => {
-    const seen = new Map<string, Book>()
-    for (const page of list.data.value?.pages ?? []) {
-      for (const book of page.items) if (!seen.has(book.id)) seen.set(book.id, book)
-    }
-    return [...seen.values()]
-  })
-
-  const total = computed(() => list.data.value?.pages.at(-1)?.total ?? null)
-
-  const wanted = ref(0)
+  const queries = useQueryClient()
+  const inSight = shallowRef({ first: 0, last: 0 })
   // Another search begins at its top.
-  watch(query, () => (wanted.value = 0))
+  watch(query, () => reach(0, 0))
 
-  /** The book at `index` shall be there: pages are loaded until it is. */
-  function reach(index: number): void {
-    wanted.value = index
+  const wanted = computed(() => {
+    const first = Math.max(inSight.value.first - NEAR_ROWS, 0)
+    const last = inSight.value.last + NEAR_ROWS - 1
+    return range(blockOf(first), blockOf(last)).map((block) => optionsOf(query.value, block))
+  })
+  const answers = useQueries({ queries: wanted })
+
+  /** What there is of the list that is asked for; as long as that is nothing, what was shown before. */
+  const shown = shallowRef<Shown | null>(null)
+  watchSyncEffect(() => {
+    const loaded = answers.value
+      .flatMap(({ data, dataUpdatedAt }) => (data ? [{ ...data, dataUpdatedAt }] : []))
+      .filter((answer) => isSame(answer.query, query.value))
+      .sort((one, other) => one.dataUpdatedAt - other.dataUpdatedAt)
+    const newest = loaded.at(-1)
+    if (!newest) return
+    const blocks = new Map(loaded.map(({ block, books }) => [block, books]))
+    shown.value = { query: query.value, total: newest.total, blocks }
+  })
+
+  function bookAt(index: number): Book | null {
+    return shown.value?.blocks.get(blockOf(index))?.[index % BLOCK_BOOKS] ?? null
   }
 
-  // A load that is under way is not disturbed; when it has ended, this runs again.
-  watchEffect(() => {
-    const isMissing = wanted.value >= books.value.length && list.hasNextPage.value
-    if (isMissing && !list.isFetching.value && !list.isError.value) void list.fetchNextPage()
-  })
+  /** These rows are in sight: they and their neighbours are loaded. */
+  function reach(first: number, last: number): void {
+    if (first !== inSight.value.first || last !== inSight.value.last) {
+      inSight.value = { first, last }
+    }
+  }
+
+  /** The books of these rows, loaded or not, one block after the other. */
+  async function* between(first: number, last: number): AsyncGenerator<Book[]> {
+    for (const block of range(blockOf(first), blockOf(last))) {
+      const { books } = await queries.ensureQueryData(optionsOf(query.value, block))
+      const start = block * BLOCK_BOOKS
+      yield books.slice(Math.max(first - start, 0), last - start + 1)
+    }
+  }
+
+  const failed = computed(() => answers.value.find(({ error }) => error))
 
   return {
-    books,
-    total,
+    bookAt,
+    between,
     reach,
-    error: list.error,
-    failureReason: list.failureReason,
-    isPending: list.isPending,
-    isSearching: list.isPlaceholderData,
-    isFetching: list.isFetching,
-    hasNextPage: list.hasNextPage,
-    retry: () => list.refetch(),
+    total: computed(() => shown.value?.total ?? null),
+    error: computed(() => failed.value?.error ?? null),
+    /** Why the answer takes so long, if an attempt has failed. */
+    failureReason: computed(
+      () => answers.value.find(({ failureReason }) => failureReason)?.failureReason ?? null,
+    ),
+    isPending: computed(() => shown.value === null && !failed.value),
+    /** What is shown belongs to the search before. */
+    isSearching: computed(() => shown.value !== null && !isSame(shown.value.query, query.value)),
+    retry: () => queries.refetchQueries({ queryKey: ['books', 'list'], type: 'active' }),
   }
+}
+
+function optionsOf(query: BookQuery, block: number) {
+  return queryOptions({
+    queryKey: ['books', 'list', query, block],
+    queryFn: async ({ signal }) => {
+      const page = { offset: block * BLOCK_BOOKS, limit: BLOCK_BOOKS }
+      const { items, total } = await listBooks(query, page, signal)
+      return { query, block, books: items, total }
+    },
+  })
+}
+
+function blockOf(index: number): number {
+  return Math.floor(index / BLOCK_BOOKS)
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, place) => first + place)
+}
+
+function isSame(one: BookQuery, other: BookQuery): boolean {
+  return one.q === other.q && one.sort === other.sort && one.order === other.order
 }

@@ -2,6 +2,8 @@
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 
+const SIZE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte']
+
 export function useFormat() {
   const { locale: language, t } = useI18n()
   // Dates follow the person's own region where it speaks the chosen language.
@@ -58,11 +60,22 @@ export function useFormat() {
     return Number.isNaN(atMs) ? '–' : instants.value.format(atMs)
   }
 
+  /** A size as disks are sold: in thousands. */
+  function size(bytes: number): string {
+    const step = Math.min(Math.max(Math.floor(Math.log10(bytes) / 3), 0), SIZE_UNITS.length - 1)
+    const format = new Intl.NumberFormat(locale.value, {
+      style: 'unit',
+      unit: SIZE_UNITS[step],
+      maximumFractionDigits: step > 2 ? 1 : 0,
+    })
+    return format.format(bytes / 1_000 ** step)
+  }
+
   function duration(us: number | null | undefined): string {
     if (us === null || us === undefined) return '–'
     if (us >= 1_000_000) return t('format.seconds', { n: fractions.value.format(us / 1_000_000) })
     return t('format.milliseconds', { n: fractions.value.format(us / 1_000) })
   }
 
-  return { number, day, moment, clock, instant, duration }
+  return { number, day, moment, clock, instant, size, duration }
 }

@@ -66,7 +66,7 @@ export class World {
 
   async countOf(title: string): Promise<number> {
     const query = { q: title, sort: 'title', order: 'asc' } as const
-    return (await listBooks(query, { cursor: null, limit: 5 })).total
+    return (await listBooks(query, { limit: 5 })).total
   }
 
   readCluster = readCluster
@@ -161,7 +161,7 @@ export class World {
 
   private async removeBooks(title: string): Promise<void> {
     const query = { q: title, sort: 'title', order: 'asc' } as const
-    const { items } = await listBooks(query, { cursor: null, limit: 50 })
+    const { items } = await listBooks(query, { limit: 50 })
     for (const book of items.filter((each) => each.title === title)) {
       const outcome = await deleteBook(book.id, book.digest, freshKey())
       if (outcome.kind !== 'committed') throw new Unexpected(`${title} was not removed again`)

@@ -15,6 +15,7 @@ export function memberOf(changes: Partial<Member> = {}): Member {
     catch_up: null,
     last_seen: null,
     scrub: null,
+    disk: { free_bytes: 12_300_000_000, total_bytes: 50_000_000_000 },
     ...changes,
   }
 }

@@ -10,7 +10,7 @@ mod search;
 
 pub(crate) use cursor::{Cursor, Direction, Sort};
 pub(crate) use indexed_book::IndexedBook;
-pub(crate) use page::PageRequest;
+pub(crate) use page::{Begin, PageRequest};
 pub(crate) use search::Search;
 
 use catalogue::BookId;

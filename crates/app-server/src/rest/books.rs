@@ -7,7 +7,7 @@ use super::write::{NotCommitted, PendingJson, change_id, commit, fingerprint, pr
 use super::{App, BASE};
 use crate::clock;
 use crate::error::{ApiError, Problem};
-use crate::index::{Cursor, Direction, Index, PageRequest, Search, Sort};
+use crate::index::{Begin, Cursor, Direction, Index, PageRequest, Search, Sort};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -43,6 +43,8 @@ pub(super) struct ListQuery {
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,
+    /// Begin after so many books instead, to jump into the middle of a long list.
+    offset: Option<usize>,
 }
 
 /// A page of books.
@@ -63,14 +65,18 @@ pub(super) struct BookList {
 ))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     app.check_ready()?;
-    let ListQuery { q, title, author, isbn, sort, order, limit: given, cursor } = query(&uri)?;
-    let after = cursor.map(|text| {
-        Cursor::decode(&text, sort, order)
-            .ok_or_else(|| ApiError::field("cursor", "is not one of this list; begin again without"))
-    });
+    let ListQuery { q, title, author, isbn, sort, order, limit: given, cursor, offset } = query(&uri)?;
+    let begin = match (cursor, offset) {
+        (Some(_), Some(_)) => return Err(ApiError::field("offset", "cannot go with a cursor; give one of them")),
+        (Some(text), None) => Begin::After(
+            Cursor::decode(&text, sort, order)
+                .ok_or_else(|| ApiError::field("cursor", "is not one of this list; begin again without"))?,
+        ),
+        (None, offset) => Begin::Offset(offset.unwrap_or_default()),
+    };
     let search = Search::new(q.as_deref(), title.as_deref(), author.as_deref(), isbn.as_deref());
     let looks_at_all = !search.is_empty();
-    let request = PageRequest { search, sort, order, limit: limit(given)?, after: after.transpose()? };
+    let request = PageRequest { search, sort, order, limit: limit(given)?, begin };
     let index = app.copy.index();
     let version = index.version();
     let page = if looks_at_all {

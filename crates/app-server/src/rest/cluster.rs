@@ -8,7 +8,7 @@ use crate::working_copy::{LinkStage, LinkStatus};
 use axum::Json;
 use axum::extract::State;
 use protocol::{
-    AppServerId, AppServerStatus, CatchUpProgress, ClusterStatus, CommitPolicy, Epoch, MemberId, MemberRole,
+    AppServerId, AppServerStatus, CatchUpProgress, ClusterStatus, CommitPolicy, DiskSpace, Epoch, MemberId, MemberRole,
     MemberState, MemberStatus, PageAddress, Query, QueryAnswer, RoundId, SetDigest, Version,
 };
 use serde::Serialize;
@@ -79,6 +79,22 @@ struct MemberJson {
     /// The last scrub that looked at every file, without the files' names; null if there was none.
     #[schema(required = true)]
     scrub: Option<ScrubJson>,
+    /// The file system of its data directory; null while it is away, or before it has said so.
+    #[schema(required = true)]
+    disk: Option<DiskJson>,
+}
+
+/// Room on a file system.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct DiskJson {
+    free_bytes: u64,
+    total_bytes: u64,
+}
+
+impl From<DiskSpace> for DiskJson {
+    fn from(DiskSpace { free_bytes, total_bytes }: DiskSpace) -> Self {
+        Self { free_bytes, total_bytes }
+    }
 }
 
 /// How far somebody is brought level.
@@ -194,6 +210,7 @@ fn member_json(member: &MemberStatus, is_told: bool) -> MemberJson {
         },
         catch_up: member.catch_up.filter(|_| is_told).map(CatchUpJson::from),
         last_seen: member.last_seen_ms.map(clock::text),
+        disk: member.disk.filter(|_| is_told).map(DiskJson::from),
         scrub: member.scrub.last.as_ref().map(|report| scrub_json(report, false)),
     }
 }

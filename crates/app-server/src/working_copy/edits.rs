@@ -58,7 +58,11 @@ impl Edit {
 
     /// What the book's `local` field says.
     pub(crate) fn badge(&self) -> &'static str {
-        if self.state == EditState::Missing { "missing" } else { "modified" }
+        match self.state {
+            EditState::Missing => "missing",
+            EditState::Invalid => "damaged",
+            EditState::Modified | EditState::Added => "modified",
+        }
     }
 }
 

@@ -76,6 +76,14 @@ async fn list_is_sorted_searched_and_paged() {
         address = format!("/books?limit=1&sort=created&cursor={next}");
     }
     assert_eq!(seen.len(), 4);
+
+    let middle = server.get("/books?offset=1&limit=2").await;
+    assert_eq!(middle.titles(), ["Élan", "Emma"]);
+    let next = format!("/books?limit=2&cursor={}", middle.body["next"].as_str().unwrap());
+    assert_eq!(server.get(&next).await.titles(), ["Persuasión"]);
+    let beyond = server.get("/books?offset=4").await;
+    assert_eq!((&beyond.body["items"], &beyond.body["total"]), (&json!([]), &json!(4)));
+    server.get(&format!("{next}&offset=1")).await.problem(422, "/problems/invalid-request");
 }
 
 #[tokio::test]
@@ -183,6 +191,7 @@ async fn unknown_query_parameters_and_bad_values_are_refused_by_name() {
         ("sort=weight", "sort"),
         ("order=sideways", "order"),
         ("cursor=nonsense", "cursor"),
+        ("offset=-1", "offset"),
     ] {
         let refused = server.get(&format!("/books?{query}")).await;
         refused.problem(422, "/problems/invalid-request");

@@ -425,6 +425,7 @@ impl Truth {
             catch_up: None,
             last_seen_ms: None,
             scrub: self.scrub.clone(),
+            disk: Some(DiskSpace { free_bytes: 1_000, total_bytes: 5_000 }),
         };
         ClusterStatus {
             epoch: self.epoch,

@@ -65,8 +65,11 @@ async fn edited_file_is_marked_but_what_was_committed_is_served() {
     let xml = send(server.request(Method::GET, &address).header("Accept", "application/xml")).await;
     assert_eq!(Digest::of(&xml.bytes).to_string(), created["digest"].as_str().unwrap());
     assert_eq!(server.get("/cluster").await.body["app_server"]["modified"], json!(1));
+    let badge = || async { server.get("/books").await.body["items"][0]["local"].clone() };
+    fs::write(server.file(id), "<book").unwrap();
+    server.wait_for("the badge", || async { badge().await == "damaged" }).await;
     fs::remove_file(server.file(id)).unwrap();
-    server.wait_for("the badge", || async { server.get("/books").await.body["items"][0]["local"] == "missing" }).await;
+    server.wait_for("the badge", || async { badge().await == "missing" }).await;
 }
 
 #[tokio::test]

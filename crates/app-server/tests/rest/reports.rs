@@ -40,7 +40,7 @@ async fn cluster_has_the_documented_shape() {
             json!([{
                 "id": "replicator-1", "state": "in_sync", "connected": true, "version": 1, "address": "127.0.0.1:7421",
                 "role": "voter", "in_doubt_since": "1970-01-01T00:00:00.000Z", "in_doubt_round": "1-5", "detail": null,
-                "catch_up": null, "last_seen": null, "scrub": null,
+                "catch_up": null, "last_seen": null, "scrub": null, "disk": { "free_bytes": 1_000, "total_bytes": 5_000 },
             }]),
         ),
     ] {

@@ -231,6 +231,11 @@ impl Coordinator {
                 }
                 self.start_round();
             }
+            ToCoordinator::Disk(disk) => {
+                if let Some(link) = self.members.link_mut(member) {
+                    link.disk = Some(disk);
+                }
+            }
             ToCoordinator::Recovery(_) => {}
             ToCoordinator::CatchUp(message) => self.handle_learner(session, message),
             ToCoordinator::Files(answer) => self.handle_files(session, answer),

@@ -5,7 +5,7 @@ use super::effect::SessionId;
 use super::scrubs::MemberScrub;
 use crate::Now;
 use crate::mutant::Mutant;
-use protocol::{MemberId, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, Version, View};
+use protocol::{DiskSpace, MemberId, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, Version, View};
 use std::collections::BTreeMap;
 
 /// How far a connected member is.
@@ -45,6 +45,7 @@ pub(super) struct MemberLink {
     /// It could not take a round and is left in peace; none if it is not, or no longer.
     pub paused_until_ms: Option<u64>,
     pub detail: Option<String>,
+    pub disk: Option<DiskSpace>,
     pub connected_at_unix_ms: u64,
 }
 
@@ -89,6 +90,7 @@ impl MemberLink {
             credit_bytes: 1,
             paused_until_ms: None,
             detail: None,
+            disk: None,
             connected_at_unix_ms: unix_ms,
         }
     }

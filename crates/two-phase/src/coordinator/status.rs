@@ -57,6 +57,7 @@ impl Coordinator {
             },
             catch_up: link.and_then(|link| self.catch_ups.progress(link.session)),
             last_seen_ms: memory.and_then(|memory| memory.last_seen_unix_ms),
+            disk: link.and_then(|link| link.disk),
             scrub: memory.map(|memory| memory.scrub.status.clone()).unwrap_or_default(),
         }
     }

@@ -16,6 +16,7 @@ impl Hash for Replicator {
             distrusted,
             recent,
             capacity,
+            disk_told,
             vote_abort_next,
             link,
             doubt,
@@ -24,6 +25,6 @@ impl Hash for Replicator {
         } = self;
         debug_assert!(effects.is_empty(), "effects are taken before anything else happens");
         (identity, logged, prepared_sequence, awaiting, learner, distrusted).hash(state);
-        (recent, capacity, vote_abort_next, link, doubt).hash(state);
+        (recent, capacity, disk_told, vote_abort_next, link, doubt).hash(state);
     }
 }

@@ -42,9 +42,9 @@ use crate::mutant::Mutant;
 use catalogue::BookPath;
 use peers::Doubt;
 use protocol::{
-    AbortCause, ClusterId, CoordinatorId, Epoch, FromCoordinator, HolderRequest, Incarnation, MemberId, Outcome,
-    PROTOCOL_VERSION, PeerAnswer, Prepare, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing, ToCoordinator,
-    ToLearner, ToReplicator, Version, Vote,
+    AbortCause, ClusterId, CoordinatorId, DiskSpace, Epoch, FromCoordinator, HolderRequest, Incarnation, MemberId,
+    Outcome, PROTOCOL_VERSION, PeerAnswer, Prepare, PreparedRound, ReplicatorHello, RoundId, SetDigest, Standing,
+    ToCoordinator, ToLearner, ToReplicator, Version, Vote,
 };
 use std::collections::BTreeSet;
 
@@ -98,6 +98,8 @@ pub struct Replicator {
     distrusted: BTreeSet<BookPath>,
     recent: RecentDecisions,
     capacity: Capacity,
+    /// What was said of the disk on this connection.
+    disk_told: Option<DiskSpace>,
     vote_abort_next: Option<String>,
     link: Link,
     doubt: Option<Doubt>,
@@ -175,6 +177,7 @@ impl Replicator {
             distrusted: BTreeSet::new(),
             recent: RecentDecisions::default(),
             capacity: Capacity { disk_free_bytes: u64::MAX, credit_bytes: u64::MAX },
+            disk_told: None,
             vote_abort_next: None,
             link: Link::Down,
             doubt: None,
@@ -218,6 +221,7 @@ impl Replicator {
     pub fn handle_connected(&mut self) {
         self.give_up_catch_up();
         self.link = Link::HelloDue;
+        self.disk_told = None;
         self.say_hello_if_durable();
     }
 
@@ -272,6 +276,15 @@ impl Replicator {
             self.send(ToCoordinator::Credit { credit_bytes: capacity.credit_bytes });
         }
         self.capacity = capacity;
+    }
+
+    /// The driver looked at the disk. People are told now and then; nothing is decided by it here or elsewhere.
+    pub fn handle_disk_space(&mut self, disk: DiskSpace) {
+        let is_news = self.disk_told.is_none_or(|told| disk.is_news_after(told));
+        if is_news && self.link == Link::Up {
+            self.disk_told = Some(disk);
+            self.send(ToCoordinator::Disk(disk));
+        }
     }
 
     /// What is fetched cannot be stored, as the disk is full: the catch-up is given up with its connection, and begun anew with the

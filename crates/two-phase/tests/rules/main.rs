@@ -16,6 +16,7 @@ mod app_servers;
 mod ballots;
 mod catch_up;
 mod cooperative_termination;
+mod disk_space;
 mod durable_decision;
 mod durable_vote;
 mod epoch_fence;

@@ -104,6 +104,39 @@ test('a book that was changed meanwhile is not deleted, is named, and stays sele
   await Promise.all([page.close(), other.page.close()])
 })
 
+test('a deletion of several books is stopped, held on the page until then, and goes on', async () => {
+  const { page, errors, by } = await openPage(session, '/cluster')
+  await page.getByRole('link', { name: 'Catalogue' }).first().click()
+  await by('search').waitFor()
+  await addBooks(page, by, 6)
+  for (let row = 0; row < 6; row++) await by('book-select').nth(row).click()
+
+  const held = []
+  let isHolding = true
+  await page.route(/\/api\/v1\/books\//, (route) => {
+    if (route.request().method() !== 'DELETE' || !isHolding) return route.continue()
+    held.push(route)
+  })
+  await by('bulk-delete').click()
+  await by('bulk-confirm').click()
+  await until(() => held.length === 4, 'four are on their way')
+  await page.goBack()
+  await by('bulk-stop').waitFor()
+  await assertAccessible(page, 'a deletion of several books on its way')
+  await by('bulk-stop').click()
+  isHolding = false
+  await Promise.all(held.map((route) => route.continue()))
+  await until(async () => /4 of 6/.test(await by('bulk-dialog').innerText()), 'four of six')
+  assert.match(await by('bulk-dialog').innerText(), /Stopped/)
+  await assertAccessible(page, 'a deletion of several books that was stopped')
+  await screenshot(page, 'bulk-stopped')
+  await by('bulk-confirm').click()
+  await closed(page, 'bulk-dialog')
+  await by('books-empty').waitFor()
+  assertNoErrors(errors)
+  await page.close()
+})
+
 test('a single deletion is taken back by keyboard', async () => {
   const { page, errors, by } = await openPage(session)
   const word = await addBooks(page, by, 1)

@@ -15,6 +15,7 @@ import {
   start,
   until,
 } from './support.mjs'
+import { serve } from '../dev/serve.mjs'
 
 let session
 before(async () => void (session = await start()))
@@ -99,6 +100,36 @@ test('the whole list is reached by scrolling, and a click on a header sorts it',
   assert.match(page.url(), /sort=published&order=desc/)
   assertNoErrors(errors)
   await page.close()
+})
+
+test('the middle of a long list is shown at once, and its rows are selected unseen', async () => {
+  // Of its own, for a real cluster has few books.
+  const server = await serve({ books: 20_000 })
+  try {
+    const { page, errors, by } = await openPage({ ...session, address: server.address })
+    await by('book-row').first().waitFor()
+    const asked = []
+    page.on('request', (request) => asked.push(new URL(request.url())))
+    const row = (index) => page.locator(`[data-testid="book-row"][aria-rowindex="${index + 2}"]`)
+    await by('book-select').first().click()
+    await by('book-scroller').evaluate((element) => element.scrollTo(0, element.scrollHeight / 2))
+    await row(10_000).waitFor()
+    const offsets = asked.map(({ searchParams }) => searchParams.get('offset')).filter(Boolean)
+    assert.ok(offsets.length <= 3, `nothing is read on the way there, not ${offsets.join(', ')}`)
+
+    await row(10_000)
+      .getByTestId('book-select')
+      .click({ modifiers: ['Shift'] })
+    await until(
+      async () => /10,001 books/.test(await by('selection-bar').innerText()),
+      'all of the rows between them are selected',
+    )
+    await by('bulk-clear').click()
+    assertNoErrors(errors)
+    await page.close()
+  } finally {
+    await server.stop()
+  }
 })
 
 test('a search stays in the address and survives a reload', async () => {

@@ -142,6 +142,20 @@ test('a round waits for each of its messages to be released', { skip }, async ()
   await Promise.all([page.close(), writing.page.close()])
 })
 
+/** Once a scrub has found it, the catalogue names the book. */
+async function assertShownInCatalogue(lab) {
+  await lab.request.post(`${session.address}/api/v1/scrubs`)
+  const { page, errors, by } = await openPage(session)
+  await by('damaged-copies').first().waitFor()
+  assert.match(await by('damaged-copies').first().getAttribute('title'), /replicator-3/)
+  await assertAccessible(page, 'a book with a damaged copy')
+  await page.setViewportSize({ width: 390, height: 844 })
+  await assertAccessible(page, 'a book with a damaged copy on a phone')
+  await screenshot(page, 'catalogue-damaged-390')
+  assertNoErrors(errors)
+  await page.close()
+}
+
 test('a file is damaged here and put right by a restore', { skip }, async () => {
   const { page, errors, by } = await openLab()
   await by('damage-replicator-3').check()
@@ -150,6 +164,7 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
   await by('damage-run').click()
   await by('damage-done').waitFor()
   await assertAccessible(page, 'a damaged file')
+  await assertShownInCatalogue(page)
   await by('damage-done').getByRole('link').click()
   await by('restore').click()
   await page

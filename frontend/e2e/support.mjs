@@ -106,21 +106,27 @@ export async function assertAccessible(page, what, options = {}) {
   const other = usual === 'dark' ? 'light' : 'dark'
   await page.emulateMedia({ colorScheme: other })
   try {
-    // The media change has been told to the page before this is answered; colours follow in the next frame.
-    await page.evaluate(() => new Promise((resolve) => window.requestAnimationFrame(resolve)))
+    await page.evaluate(finishTransitions)
     if ((await scheme()) === other) await assertAccessibleAsItIs(page, `${what}, ${other}`, options)
   } finally {
     await page.emulateMedia({ colorScheme: usual })
   }
 }
 
+/** Colours in the middle of a transition are nobody's choice. What is inherited may begin to change when its origin has ended. */
+async function finishTransitions() {
+  for (let frames = 0; frames < 20; frames++) {
+    const open = document
+      .getAnimations()
+      .filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
+    if (frames && !open.length) return
+    for (const animation of open) animation.finish()
+    await new Promise((resolve) => window.requestAnimationFrame(resolve))
+  }
+}
+
 async function assertAccessibleAsItIs(page, what, { highContrast = false }) {
-  // Colours in the middle of a transition are nobody's choice.
-  await page.evaluate(() => {
-    for (const animation of document.getAnimations()) {
-      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
-    }
-  })
+  await page.evaluate(finishTransitions)
   await page.evaluate(axeSource)
   const rules = { 'color-contrast-enhanced': { enabled: highContrast } }
   const violations = await page.evaluate(async (rules) => {

@@ -941,6 +941,8 @@ export interface components {
          * @enum {string}
          */
         RoundOutcome: "in_flight" | "committed" | "aborted";
+        /** @description A restore that runs: its report so far, if that is known. */
+        RunningRestorationJson: components["schemas"]["RestorationJson"] | components["schemas"]["BegunRestorationJson"];
         /** @description One pass over all files of a replicator. */
         ScrubJson: {
             /** Format: int64 */
@@ -2225,7 +2227,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["BegunRestorationJson"];
+                    "application/json": components["schemas"]["RunningRestorationJson"];
                 };
             };
             409: {

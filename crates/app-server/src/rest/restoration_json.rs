@@ -36,6 +36,14 @@ pub(super) struct RestorationJson {
     files: Option<Vec<RestoredFileJson>>,
 }
 
+/// A restore that runs: its report so far, if that is known.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub(super) enum RunningRestorationJson {
+    Report(Box<RestorationJson>),
+    Begun(BegunRestorationJson),
+}
+
 /// A restore of which nothing is known yet but that it runs.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct BegunRestorationJson {

@@ -1,7 +1,7 @@
 //! Restorations: damaged copies, put right by the vote; led by the coordinator, told here.
 
 use super::request::{Id, json, query};
-use super::restoration_json::{BegunRestorationJson, RestorationJson, report_json};
+use super::restoration_json::{BegunRestorationJson, RestorationJson, RunningRestorationJson, report_json};
 use super::{App, BASE};
 use crate::error::{ApiError, Problem};
 use crate::working_copy::Order;
@@ -69,7 +69,7 @@ pub(super) async fn load(State(app): State<Arc<App>>, Id(id): Id<String>) -> Res
 
 #[utoipa::path(post, path = "/restorations", tag = "restorations", operation_id = "start_restoration", request_body = RestorationInput, responses(
     (status = 200, body = RestorationJson, headers(("Location" = String))),
-    (status = 202, description = "It runs; ask the address in Location. The report so far is in the answer if it is known.", body = BegunRestorationJson,
+    (status = 202, description = "It runs; ask the address in Location. The report so far is in the answer if it is known.", body = RunningRestorationJson,
         headers(("Location" = String))),
     (status = 409, body = Problem), (status = 503, body = Problem)
 ))]
@@ -104,9 +104,13 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
             (StatusCode::OK, location, Json(report_json(&report, &app.copy.index(), true))).into_response()
         }
         Some(report) => {
-            (StatusCode::ACCEPTED, location, Json(report_json(&report, &app.copy.index(), true))).into_response()
+            let so_far = report_json(&report, &app.copy.index(), true);
+            (StatusCode::ACCEPTED, location, Json(RunningRestorationJson::Report(Box::new(so_far)))).into_response()
         }
-        None => (StatusCode::ACCEPTED, location, Json(BegunRestorationJson::new(restoration, dry_run))).into_response(),
+        None => {
+            let begun = BegunRestorationJson::new(restoration, dry_run);
+            (StatusCode::ACCEPTED, location, Json(RunningRestorationJson::Begun(begun))).into_response()
+        }
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod app_servers;
 mod books;
+mod description;
 mod events;
 mod fake_coordinator;
 mod guards;

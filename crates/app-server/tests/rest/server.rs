@@ -1,5 +1,6 @@
 //! An app-server in this process, and what the tests do with it.
 
+use crate::description;
 use crate::fake_coordinator::{FakeCoordinator, Truth};
 use app_server::Settings;
 use catalogue::{Author, Book, BookDraft, BookId, BookPath, Timestamp};
@@ -181,12 +182,18 @@ impl Answer {
     }
 }
 
+/// Sends it, and holds the answer against the description of the interface.
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
-    let response: Response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response: Response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap().to_vec();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, headers, body, bytes }
+    let answer = Answer { status, headers, body, bytes };
+    description::check(&method, &path, status.as_u16(), answer.header("content-type"), &answer.body);
+    answer
 }
 
 /// The body of a request for a book.

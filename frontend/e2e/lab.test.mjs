@@ -126,12 +126,12 @@ test('a round waits for each of its messages to be released', { skip }, async ()
   const doubt = page.locator('[data-testid="round-states"] [data-is="asked"]')
   assert.equal(await doubt.count(), 3, 'the coordinator has heard nothing of them yet')
   assert.ok(await writing.by('book-dialog').isVisible(), 'whoever saves has no answer yet')
-  for (let turns = 0; turns < 60 && (await writing.by('book-dialog').count()); turns++) {
+  await eventually(async () => {
+    if (!(await writing.by('book-dialog').count())) return true
     const next = by('steps-next')
     if ((await next.count()) && (await next.isEnabled())) await next.click().catch(() => {})
-    await page.waitForTimeout(100)
-  }
-  await writing.by('book-dialog').waitFor({ state: 'detached' })
+    return false
+  }, 'whoever saves has an answer once every message was released')
   await by('steps-toggle').click()
   await until(
     async () => (await by('lab-steps').getAttribute('data-on')) === 'false',
@@ -206,13 +206,10 @@ test(
     await screenshot(page, 'save-unknown')
     await lab('services/coordinator', { action: 'start' })
     await by('stale-banner').waitFor({ state: 'detached' })
-    await eventually(async () => {
-      if (await by('save-check-again').count())
-        await by('save-check-again')
-          .click({ timeout: 1_000 })
-          .catch(() => {})
-      return (await by('book-dialog').count()) === 0
-    }, 'it turns out to be committed')
+    await eventually(
+      async () => (await by('book-dialog').count()) === 0,
+      'it turns out to be committed, which the page finds out by itself',
+    )
     await deleteBook(page, title)
     assertNoErrors(errors)
     await page.close()

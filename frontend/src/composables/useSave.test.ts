@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { WriteOutcome } from '@/api/write'
 import type { Problem } from '@/api/problem'
 import { holdRequests } from '@/testing/answers'
-import { useSave } from './useSave'
+import { FOLLOW_UP_MS, useSave } from './useSave'
 
 const unknown: WriteOutcome<never> = { kind: 'unknown', change: 'c1', detail: 'Not decided.' }
 const committed: WriteOutcome<null> = { kind: 'committed', version: 8, value: null }
@@ -113,6 +113,29 @@ describe('an unknown outcome', () => {
     await done
     expect(state.value).toEqual({ kind: 'committed', version: 9 })
     expect(onCommitted).toHaveBeenCalledOnce()
+  })
+
+  it('is asked for again by itself until it is known, without a word in between', async () => {
+    vi.useFakeTimers()
+    try {
+      const asked = holdRequests()
+      const { state, save, request, onCommitted } = saveWith(unknown)
+      await save(request('a'))
+      await vi.advanceTimersByTimeAsync(FOLLOW_UP_MS)
+      expect(state.value).toEqual({ ...unknown, check: 'not_asked' })
+      asked[0]!.answer(200, { change: 'c1', state: 'unknown' })
+      await vi.advanceTimersByTimeAsync(FOLLOW_UP_MS)
+      asked[1]!.fail()
+      await vi.advanceTimersByTimeAsync(FOLLOW_UP_MS)
+      expect(state.value).toEqual({ ...unknown, check: 'not_asked' })
+      asked[2]!.answer(200, { change: 'c1', state: 'committed', version: 9 })
+      await vi.advanceTimersByTimeAsync(10 * FOLLOW_UP_MS)
+      expect(state.value).toEqual({ kind: 'committed', version: 9 })
+      expect(onCommitted).toHaveBeenCalledOnce()
+      expect(asked).toHaveLength(3)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('stays unknown while the server does not know', async () => {

@@ -4,13 +4,16 @@
  * never touched here.
  *
  *   editing -> saving -> committed | aborted | unknown | editing (refused, with the problem)
- *   unknown -> (check again) -> committed | aborted | unknown | editing (it was not carried out)
+ *   unknown -> (asked again, now and then by itself) -> committed | aborted | unknown | editing (it was not carried out)
  */
-import { computed, ref } from 'vue'
+import { computed, getCurrentScope, onScopeDispose, ref, watch } from 'vue'
 import { KeyKeeper } from '@/api/idempotencyKey'
 import { ApiError, type Problem } from '@/api/problem'
 import type { Vote } from '@/api/types'
 import { askChange, type WriteOutcome } from '@/api/write'
+
+/** So often an open outcome is asked for without anybody's doing. */
+export const FOLLOW_UP_MS = 2_000
 
 /** Why the form is open again after an attempt to save. */
 export type Refusal =
@@ -88,20 +91,51 @@ export function useSave<Value>(onCommitted: (version: number | null, value: Valu
     if (open.change === null) return sendAgain()
     const mine = ++turn
     state.value = { ...open, check: 'asking' }
+    await learn(open.change, mine, (check) => (state.value = { ...open, check }))
+  }
+
+  /** The outcome of a change, if it can be had; otherwise why not. */
+  async function learn(
+    change: string,
+    mine: number,
+    onOpen: (check: 'still_unknown' | 'no_answer') => void,
+  ): Promise<void> {
     try {
-      const outcome = await askChange(open.change)
+      const outcome = await askChange(change)
       if (mine !== turn) return
-      if (outcome.kind === 'unknown') state.value = { ...open, check: 'still_unknown' }
+      if (outcome.kind === 'unknown') onOpen('still_unknown')
       else settle(outcome)
     } catch (error) {
       if (mine !== turn) return
       if (error instanceof ApiError && error.problem.status === 404) {
         state.value = { kind: 'editing', refusal: { kind: 'not_carried_out' } }
-      } else {
-        state.value = { ...open, check: 'no_answer' }
-      }
+      } else onOpen('no_answer')
     }
   }
+
+  // Nobody has to press a button to hear how it ended. What is still open is not talked about each time.
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let followed = 0
+  async function followUp(mine: number): Promise<void> {
+    const open = state.value
+    if (open.kind !== 'unknown' || open.change === null) return
+    if (open.check !== 'asking') await learn(open.change, turn, () => {})
+    if (mine === followed) timer = setTimeout(() => void followUp(mine), FOLLOW_UP_MS)
+  }
+  watch(
+    () => state.value.kind,
+    (kind) => {
+      clearTimeout(timer)
+      const mine = ++followed
+      if (kind === 'unknown') timer = setTimeout(() => void followUp(mine), FOLLOW_UP_MS)
+    },
+    { flush: 'sync' },
+  )
+  function endFollowing(): void {
+    followed += 1
+    clearTimeout(timer)
+  }
+  if (getCurrentScope()) onScopeDispose(endFollowing)
 
   function settle(outcome: WriteOutcome<Value>): void {
     switch (outcome.kind) {

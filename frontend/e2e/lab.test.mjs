@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import {
+  addBook,
   assertAccessible,
   assertNoErrors,
   deleteBook,
@@ -101,6 +102,32 @@ test('a replicator is killed, stays dead and is started again', { skip }, async 
   assertNoErrors(errors)
   await page.close()
 })
+
+test(
+  'a death that was armed is shown until it is taken back, and then does not come',
+  { skip },
+  async () => {
+    const { page, errors, by } = await openLab()
+    await by('lab-crash-point').selectOption('first_commit_sent')
+    await by('lab-crash').click()
+    await by('lab-armed').waitFor()
+    await assertAccessible(page, 'a coordinator that is to die')
+    await page.reload()
+    await by('lab-armed').waitFor()
+    assert.match(await by('lab-armed').innerText(), /after the first commit message/)
+    await by('lab-disarm').click()
+    await by('lab-armed').waitFor({ state: 'detached' })
+    const before = await (await page.request.get(`${session.address}/api/v1/cluster`)).json()
+    const writing = await openPage(session)
+    const title = freshTitle('It does not die')
+    await addBook(writing.page, { title, surname: 'Living' })
+    await deleteBook(writing.page, title)
+    const after = await (await page.request.get(`${session.address}/api/v1/cluster`)).json()
+    assert.equal(after.epoch, before.epoch, 'it is the same coordinator')
+    assertNoErrors([...errors, ...writing.errors])
+    await Promise.all([page.close(), writing.page.close()])
+  },
+)
 
 test('a round waits for each of its messages to be released', { skip }, async () => {
   const { page, errors, by } = await openLab()

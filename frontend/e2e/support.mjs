@@ -110,6 +110,8 @@ export async function assertAccessible(page, what, options = {}) {
     if ((await scheme()) === other) await assertAccessibleAsItIs(page, `${what}, ${other}`, options)
   } finally {
     await page.emulateMedia({ colorScheme: usual })
+    await until(async () => (await scheme()) === usual, `${usual} again`)
+    await page.evaluate(finishTransitions)
   }
 }
 

@@ -239,7 +239,11 @@ impl Effects {
                 let report = running.or_else(|| self.reports.report(*restoration));
                 Some(QueryAnswer::Restoration { report: report.map(Box::new) })
             }
-            Query::Held => Some(QueryAnswer::Held { on: self.steps.is_on(), messages: self.steps.shown() }),
+            Query::Held => Some(QueryAnswer::Held {
+                on: self.steps.is_on(),
+                messages: self.steps.shown(),
+                crash_at: crash_point::first_armed().map(|point| point.name().to_owned()),
+            }),
             Query::Change { .. } | Query::Cluster | Query::Copy { .. } => None,
         }
     }
@@ -250,15 +254,11 @@ impl Effects {
         (!self.lab).then(|| reason.to_owned())
     }
 
-    /// Arms a crash point. Returns why not.
-    pub(crate) fn arm(&self, point: &str) -> Option<String> {
-        match point.parse() {
-            Ok(point) => {
-                crash_point::arm(point);
-                None
-            }
-            Err(error) => Some(error.to_string()),
-        }
+    /// Arms a crash point, and no other. Fails with why not.
+    pub(crate) fn arm(&self, point: Option<&str>) -> Result<(), String> {
+        let point = point.map(str::parse::<CrashPoint>).transpose().map_err(|error| error.to_string())?;
+        crash_point::arm_only(point);
+        Ok(())
     }
 }
 

@@ -265,7 +265,7 @@ impl Runtime {
     fn lab(&mut self, action: LabAction, now: Now) -> Result<(), String> {
         let released = match action {
             LabAction::VoteAbort { .. } => return Ok(()),
-            LabAction::CrashAt { point } => return self.effects.arm(&point).map_or(Ok(()), Err),
+            LabAction::CrashAt { point } => return self.effects.arm(point.as_deref()),
             LabAction::Step { on } => self.effects.steps().turn(on),
             LabAction::Release { message } => self.effects.steps().release(message)?,
         };

@@ -36,6 +36,20 @@ pub fn arm(point: CrashPoint) {
     arm_for(point, NonZeroU64::MIN, Deed::Kill);
 }
 
+/// Makes the process die the next time that it reaches the point, and at no other; nowhere without one.
+pub fn arm_only(point: Option<CrashPoint>) {
+    armed().clear();
+    if let Some(point) = point {
+        arm(point);
+    }
+}
+
+/// Where the process will die or freeze, if anywhere: the first of those points.
+#[must_use]
+pub fn first_armed() -> Option<CrashPoint> {
+    armed().keys().next().copied()
+}
+
 /// Arms what `CONCORDANCE_CRASH_AT` and `CONCORDANCE_PAUSE_AT` name, if there is a lab.
 pub(crate) fn arm_from_environment(lab: bool) -> Result<(), NotUnderstood> {
     for (variable, deed) in [(CRASH_AT, Deed::Kill), (PAUSE_AT, Deed::Pause)] {
@@ -196,6 +210,17 @@ mod tests {
         let output = frozen.wait_with_output().unwrap();
         assert!(output.status.success());
         assert_eq!(String::from_utf8_lossy(&output.stdout).matches("survived").count(), 3);
+    }
+
+    #[test]
+    fn another_point_takes_the_place_of_an_armed_one_or_none_does() {
+        arm_only(Some(CrashPoint::VotesReceived));
+        arm_only(Some(CrashPoint::PrepareSent));
+        assert_eq!(first_armed(), Some(CrashPoint::PrepareSent));
+        assert!(!is_armed(CrashPoint::VotesReceived));
+        arm_only(None);
+        assert_eq!(first_armed(), None);
+        reach(CrashPoint::PrepareSent);
     }
 
     #[test]

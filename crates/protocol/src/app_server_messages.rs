@@ -155,6 +155,8 @@ pub enum QueryAnswer {
         on: bool,
         /// Those that are, in the order in which they came.
         messages: Vec<HeldMessage>,
+        /// The point of its next round at which the coordinator will die; none if it will not.
+        crash_at: Option<String>,
     },
 }
 

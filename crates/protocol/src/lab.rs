@@ -16,10 +16,10 @@ pub enum LabAction {
         /// The reason that it will give.
         reason: String,
     },
-    /// The coordinator dies at this point of its next round.
+    /// The coordinator dies at this point of its next round, and at no other.
     CrashAt {
-        /// The name of the point.
-        point: String,
+        /// The name of the point; without one it does not die any more.
+        point: Option<String>,
     },
     /// From now on the coordinator holds each message of a round until it is released; or no longer.
     Step {
@@ -110,10 +110,12 @@ pub enum SupervisorOrder {
         /// The service.
         service: String,
     },
-    /// When it dies next, it stays dead until it is started.
+    /// Whether, when it dies next, it stays dead until it is started.
     StayDead {
         /// The service.
         service: String,
+        /// Whether.
+        stays: bool,
     },
     /// Change what the link between a replicator and the coordinator does.
     Link {

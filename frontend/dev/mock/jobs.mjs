@@ -275,7 +275,12 @@ export class WorkingCopy {
     this.changes = [
       { book: one, state: 'modified', found: sha256('edited'), detail: 'the title was changed' },
       { book: two, state: 'missing', found: null, detail: 'the file is missing' },
-      { book: three, state: 'invalid', found: sha256('cut off'), detail: 'the file ends too early' },
+      {
+        book: three,
+        state: 'invalid',
+        found: sha256('cut off'),
+        detail: 'the file ends too early',
+      },
     ]
   }
 

@@ -40,6 +40,11 @@ export async function crashCoordinatorAt(point: CrashPoint): Promise<void> {
   await read(client.POST('/api/v1/lab/coordinator/crash-at', { body: { point, stay_dead: true } }))
 }
 
+/** It does not die any more in its next round. */
+export async function crashCoordinatorNowhere(): Promise<void> {
+  await read(client.DELETE('/api/v1/lab/coordinator/crash-at'))
+}
+
 export async function turnSteps(on: boolean): Promise<void> {
   await read(client.PUT('/api/v1/lab/steps', { body: { on } }))
 }

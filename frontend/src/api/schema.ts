@@ -158,7 +158,7 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["lab_crash_at"];
-        delete?: never;
+        delete: operations["lab_crash_nowhere"];
         options?: never;
         head?: never;
         patch?: never;
@@ -688,6 +688,7 @@ export interface components {
         ImportState: "running" | "done" | "failed" | "unknown";
         /** @description How everything stands that the lab can change. */
         LabJson: {
+            crash_at: components["schemas"]["CrashPoint"] | null;
             /** @description The processes; none if nobody supervises them. */
             services: components["schemas"]["ServiceJson"][];
             steps: components["schemas"]["StepsJson"] | null;
@@ -1666,6 +1667,47 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lab_crash_nowhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

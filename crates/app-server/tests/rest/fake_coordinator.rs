@@ -403,7 +403,9 @@ impl Truth {
                 let why_not = content.is_none().then(|| "it has these bytes no more".to_owned());
                 QueryAnswer::Copy { content: content.cloned(), why_not }
             }
-            Query::Held => QueryAnswer::Held { on: false, messages: Vec::new() },
+            Query::Held => {
+                QueryAnswer::Held { on: false, messages: Vec::new(), crash_at: Some("votes_received".to_owned()) }
+            }
             Query::Restorations => QueryAnswer::Restorations { reports: self.reports.clone() },
             Query::Restoration { restoration } => QueryAnswer::Restoration {
                 report: self.reports.iter().find(|report| report.id == restoration).cloned().map(Box::new),

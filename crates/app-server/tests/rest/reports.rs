@@ -1,8 +1,8 @@
 //! What is passed on from the coordinator: the cluster, the rounds, the lab.
 
-use crate::server::Server;
+use crate::server::{Server, send};
 use protocol::{RoundOutcome, RoundReport, Version};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -104,11 +104,15 @@ async fn lab_passes_orders_on_and_is_not_there_without_the_lab() {
     assert_eq!(armed.status, StatusCode::NO_CONTENT, "{}", armed.body);
     let armed = server.post("/lab/coordinator/crash-at", &json!({ "point": "decision_durable" })).await;
     assert_eq!(armed.status, StatusCode::NO_CONTENT);
+    assert_eq!(server.get("/lab").await.body["crash_at"], json!("votes_received"), "what the coordinator says");
+    let disarmed = send(server.request(Method::DELETE, "/lab/coordinator/crash-at")).await;
+    assert_eq!(disarmed.status, StatusCode::NO_CONTENT);
     assert_eq!(
         server.coordinator.truth().orders,
         [
             r#"{"action":"vote_abort","member":"replicator-2","reason":"because"}"#,
             r#"{"action":"crash_at","point":"decision_durable"}"#,
+            r#"{"action":"crash_at","point":null}"#,
         ]
     );
     server

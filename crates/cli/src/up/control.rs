@@ -17,8 +17,8 @@ pub(crate) enum KeeperOrder {
     Start,
     Pause,
     Resume,
-    /// The next death is not followed by a start.
-    StayDead,
+    /// Whether the next death is not followed by a start.
+    StayDead(bool),
 }
 
 /// An order and whoever waits for its answer.

@@ -210,7 +210,7 @@ impl Keeping {
                 self.stays_dead = true;
                 signal(child, Signal::KILL);
             }
-            KeeperOrder::StayDead => self.stays_dead = true,
+            KeeperOrder::StayDead(stays) => self.stays_dead = stays,
             KeeperOrder::Pause => {
                 signal(child, Signal::STOP);
                 self.orders.tell(ServiceState::Paused);

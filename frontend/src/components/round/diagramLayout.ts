@@ -32,8 +32,14 @@ const ROW_PX = 27
 const SCALE_PX = 560
 const BOTTOM_PX = 20
 const TICKS_MAX = 8
-/** A message of which nothing is known falls so far for each lane, so that several can be told apart. */
-export const OPEN_SLOPE_PX = 11
+const OPEN_FALL_PX = 22
+const OPEN_FALL_PER_LANE_PX = 10
+const LABEL_BELOW_PX = 16
+
+/** How far a message falls of which nothing is known: the farther it goes, the flatter, so that several can be told apart. */
+export function openFall(lanes: number): number {
+  return OPEN_FALL_PX + OPEN_FALL_PER_LANE_PX * lanes
+}
 
 export function layOut(
   steps: Step[],
@@ -51,7 +57,7 @@ export function layOut(
   const moments = momentsOf(steps)
   const hasOpen = steps.some(({ to, endsUs }) => to !== null && endsUs === null)
   const { ticks, yOf, bottom: end } = axis === 'steps' ? inSteps(moments) : toScale(moments)
-  const bottom = hasOpen ? end + OPEN_SLOPE_PX * participants.length : end
+  const bottom = hasOpen ? end + openFall(participants.length) + LABEL_BELOW_PX : end
   return {
     width: GUTTER_PX + lanePx * parties.length,
     height: bottom + BOTTOM_PX,

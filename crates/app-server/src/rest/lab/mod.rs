@@ -13,7 +13,7 @@ use crate::working_copy::Order;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::{LabAction, SupervisorOrder};
+use protocol::{LabAction, Query, QueryAnswer, SupervisorOrder};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,13 +29,16 @@ struct LabJson {
     /// The messages that are held; none while the coordinator cannot be reached.
     #[schema(required = true)]
     steps: Option<steps::StepsJson>,
+    /// Where the coordinator will die in its next round; null if nowhere, or while it cannot be reached.
+    #[schema(required = true)]
+    crash_at: Option<rounds::ShownCrashPoint>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(load))
         .routes(routes!(rounds::vote_abort))
-        .routes(routes!(rounds::crash_at))
+        .routes(routes!(rounds::crash_at, rounds::crash_nowhere))
         .routes(routes!(steps::turn))
         .routes(routes!(steps::release))
         .routes(routes!(stage::change))
@@ -51,7 +54,15 @@ async fn load(State(app): State<Arc<App>>) -> Result<Json<LabJson>, ApiError> {
         Some(_) => stage::ask(&app, &SupervisorOrder::Look).await?,
         None => Vec::new(),
     };
-    Ok(Json(LabJson { supervised: app.settings.lab_socket.is_some(), services, steps: steps::held(&app).await }))
+    let supervised = app.settings.lab_socket.is_some();
+    let (steps, crash_at) = match app.copy.ask(Query::Held).await {
+        Ok(QueryAnswer::Held { on, messages, crash_at }) => {
+            let crash_at = crash_at.as_deref().and_then(rounds::ShownCrashPoint::named);
+            (Some(steps::StepsJson::new(on, messages)), crash_at)
+        }
+        _ => (None, None),
+    };
+    Ok(Json(LabJson { supervised, services, steps, crash_at }))
 }
 
 fn check_lab(app: &App) -> Result<(), ApiError> {

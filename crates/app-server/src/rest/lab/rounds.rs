@@ -8,17 +8,17 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use faults::CrashPoint;
 use protocol::{LabAction, SupervisorOrder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Its name in a local cluster.
 const COORDINATOR: &str = "coordinator";
 
 /// The points at which a demonstration makes a coordinator die.
-#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CrashPoint)]
-enum ShownCrashPoint {
+pub(super) enum ShownCrashPoint {
     PrepareSent,
     VotesReceived,
     DecisionDurable,
@@ -78,7 +78,35 @@ pub(super) async fn crash_at(State(app): State<Arc<App>>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let CrashAtInput { point, stay_dead } = json(&app, &parts, body).await?;
     if stay_dead {
-        stage::ask(&app, &SupervisorOrder::StayDead { service: COORDINATOR.to_owned() }).await?;
+        stays_dead(&app, true).await?;
     }
-    order(&app, LabAction::CrashAt { point: CrashPoint::from(point).name().to_owned() }).await
+    let armed = order(&app, LabAction::CrashAt { point: Some(CrashPoint::from(point).name().to_owned()) }).await;
+    if armed.is_err() && stay_dead {
+        // It was not armed: its next death is one like any other.
+        stays_dead(&app, false).await?;
+    }
+    armed
+}
+
+#[utoipa::path(delete, path = "/lab/coordinator/crash-at", tag = "lab", operation_id = "lab_crash_nowhere",
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn crash_nowhere(State(app): State<Arc<App>>) -> Result<StatusCode, ApiError> {
+    check_lab(&app)?;
+    let disarmed = order(&app, LabAction::CrashAt { point: None }).await?;
+    if app.settings.lab_socket.is_some() {
+        stays_dead(&app, false).await?;
+    }
+    Ok(disarmed)
+}
+
+async fn stays_dead(app: &App, stays: bool) -> Result<(), ApiError> {
+    stage::ask(app, &SupervisorOrder::StayDead { service: COORDINATOR.to_owned(), stays }).await.map(|_| ())
+}
+
+impl ShownCrashPoint {
+    /// The one of that name; none for points that no demonstration uses.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::PrepareSent, Self::VotesReceived, Self::DecisionDurable, Self::FirstCommitSent];
+        all.into_iter().find(|point| CrashPoint::from(*point).name() == name)
+    }
 }

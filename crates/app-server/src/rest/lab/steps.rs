@@ -7,7 +7,7 @@ use crate::described;
 use crate::error::{ApiError, Problem};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use protocol::{HeldMessage, LabAction, Query, QueryAnswer, RoundId, StepMessage};
+use protocol::{HeldMessage, LabAction, RoundId, StepMessage};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -65,13 +65,9 @@ pub(super) async fn release(State(app): State<Arc<App>>, request: Request) -> Re
     order(&app, LabAction::Release { message: id }).await
 }
 
-/// What is held now; none while the coordinator cannot be asked.
-pub(super) async fn held(app: &App) -> Option<StepsJson> {
-    match app.copy.ask(Query::Held).await {
-        Ok(QueryAnswer::Held { on, messages }) => {
-            Some(StepsJson { on, messages: messages.into_iter().map(HeldMessageJson::from).collect() })
-        }
-        _ => None,
+impl StepsJson {
+    pub(super) fn new(on: bool, messages: Vec<HeldMessage>) -> Self {
+        Self { on, messages: messages.into_iter().map(HeldMessageJson::from).collect() }
     }
 }
 

@@ -110,7 +110,9 @@ impl Inner {
             SupervisorOrder::Resume { service } => {
                 self.change(&service, KeeperOrder::Resume, ServiceState::Running).await
             }
-            SupervisorOrder::StayDead { service } => self.keeper(&service)?.order(KeeperOrder::StayDead).await,
+            SupervisorOrder::StayDead { service, stays } => {
+                self.keeper(&service)?.order(KeeperOrder::StayDead(stays)).await
+            }
             SupervisorOrder::Link { service, condition } => self.links.set(&service, condition),
             SupervisorOrder::Damage { services, path, how } => {
                 let known: Result<Vec<_>, _> = services.iter().map(|service| self.known_replicator(service)).collect();

@@ -195,7 +195,9 @@ async fn metrics_count_requests_by_route() {
 async fn lab_holds_messages_at_the_coordinator() {
     let server = Server::start().await;
     let lab = server.get("/lab").await.body;
-    assert_eq!(lab, json!({ "supervised": false, "services": [], "steps": { "on": false, "messages": [] } }));
+    let steps = json!({ "on": false, "messages": [] });
+    let expected = json!({ "supervised": false, "services": [], "steps": steps, "crash_at": "votes_received" });
+    assert_eq!(lab, expected);
     assert_eq!(server.put("/lab/steps", &json!({ "on": true })).await.status, StatusCode::NO_CONTENT);
     assert_eq!(server.post("/lab/steps/release", &json!({ "id": 7 })).await.status, StatusCode::NO_CONTENT);
     let orders = server.coordinator.truth().orders.clone();

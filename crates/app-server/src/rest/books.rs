@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Farther into a list is walked on a thread that may take its time.
+const OFFSET_AT_ONCE_MAX: usize = 1_000;
+
 /// Which books to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -75,13 +78,13 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         (None, offset) => Begin::Offset(offset.unwrap_or_default()),
     };
     let search = Search::new(q.as_deref(), title.as_deref(), author.as_deref(), isbn.as_deref());
-    let looks_at_all = !search.is_empty();
+    let takes_long = !search.is_empty() || matches!(begin, Begin::Offset(offset) if offset > OFFSET_AT_ONCE_MAX);
     let request = PageRequest { search, sort, order, limit: limit(given)?, begin };
     let index = app.copy.index();
     let version = index.version();
-    let page = if looks_at_all {
-        let search = tokio::task::spawn_blocking(move || index.page(&request)).await;
-        search.expect("searching does not panic")
+    let page = if takes_long {
+        let page = tokio::task::spawn_blocking(move || index.page(&request)).await;
+        page.expect("finding a page does not panic")
     } else {
         index.page(&request)
     };

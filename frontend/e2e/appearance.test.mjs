@@ -6,6 +6,8 @@ import { LOOKS, PAGES, settled } from './pages.mjs'
 import { assertAccessible, assertNoErrors, openPage, screenshot, start, until } from './support.mjs'
 
 const FIRST_PAGE_BYTES_MAX = 300_000
+/** Of the sum of all layout shifts; up to 0.1 counts as good elsewhere. */
+const JUMPS_MAX = 0.02
 let session
 before(async () => void (session = await start()))
 after(() => session?.close())
@@ -73,6 +75,41 @@ for (const [look, options] of Object.entries(LOOKS)) {
     })
   }
 }
+
+/** What moves after it was shown, as a part of the screen; with what moved. */
+async function watchJumps(page) {
+  await page.addInitScript(() => {
+    window.jumps = []
+    new PerformanceObserver((list) => {
+      for (const { value, sources } of list.getEntries()) {
+        const moved = sources.map(({ node, previousRect, currentRect }) => {
+          const html = (node?.outerHTML ?? node?.parentElement?.outerHTML ?? '').slice(0, 120)
+          return `${Math.round(previousRect.y)} to ${Math.round(currentRect.y)} px: ${html}`
+        })
+        window.jumps.push({ value, moved })
+      }
+    }).observe({ type: 'layout-shift', buffered: true })
+  })
+}
+
+test('nothing on a page jumps while it loads', async () => {
+  for (const [name, where] of Object.entries(PAGES)) {
+    if (where.needsLab && !process.env.CONCORDANCE_URL) continue
+    for (const width of [1440, 390]) {
+      const opened = await openPage(session, '/no/such/page')
+      await opened.page.setViewportSize({ width, height: 844 })
+      await watchJumps(opened.page)
+      await opened.page.goto(session.address + where.path)
+      await settled(opened, where)
+      await opened.page.waitForLoadState('networkidle').catch(() => {})
+      const jumps = await opened.page.evaluate(() => window.jumps)
+      const total = jumps.reduce((sum, { value }) => sum + value, 0)
+      const list = jumps.map(({ value, moved }) => `${value}\n  ${moved.join('\n  ')}`).join('\n')
+      assert.ok(total < JUMPS_MAX, `${name} at ${width} px jumps by ${total}:\n${list}`)
+      await opened.page.close()
+    }
+  }
+})
 
 test('the language is switched and remembered', async () => {
   const { page, errors, by } = await openPage(session)

@@ -193,6 +193,10 @@ test('a file is damaged here and put right by a restore', { skip }, async () => 
   await assertAccessible(page, 'a damaged file')
   await assertShownInCatalogue(page)
   await by('damage-done').getByRole('link').click()
+  const finding = page.locator('[data-member="replicator-3"] [data-testid="scrub-finding"]')
+  await finding.first().waitFor()
+  assert.match(await finding.first().innerText(), /Damaged/)
+  await assertAccessible(page, 'the files that a scrub found damaged')
   await by('restore').click()
   await page
     .locator('[data-testid="restoration-report"][data-dry-run="false"] [data-action="healed"]')

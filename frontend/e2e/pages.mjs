@@ -3,7 +3,7 @@ export const PAGES = {
   catalogue: { path: '/', sign: 'book-table' },
   cluster: { path: '/cluster', sign: 'member' },
   rounds: { path: '/rounds', sign: 'round-picker' },
-  restore: { path: '/restore', sign: 'dry-run' },
+  restore: { path: '/restore', sign: 'scrub-member' },
   /** Only where the cluster runs with `--lab`. */
   lab: { path: '/lab', sign: 'lab-services', needsLab: true },
   'not-found': { path: '/no/such/page', sign: 'link-state', isNoPage: true },

@@ -25,6 +25,21 @@ test('a dry run reports on all replicators and changes nothing', async () => {
   await page.close()
 })
 
+test('all replicators are made to read their files, and what each found is told', async () => {
+  const { page, errors, by } = await openPage(session, '/restore')
+  await by('scrub-member').first().waitFor()
+  const answered = page.waitForResponse(
+    (answer) => answer.url().endsWith('/scrubs') && answer.request().method() === 'POST',
+  )
+  await by('scrub-run').click()
+  assert.equal((await answered).status(), 202)
+  await until(async () => (await by('scrub-outcome').count()) >= 3, 'each has read its files')
+  await until(() => by('scrub-run').isEnabled(), 'it can be asked for again')
+  await assertAccessible(page, 'what the replicators found')
+  assertNoErrors(errors)
+  await page.close()
+})
+
 test(
   'a restore puts right what the dry run found',
   { skip: !!process.env.CONCORDANCE_URL && 'needs the mock server' },

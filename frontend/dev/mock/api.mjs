@@ -246,6 +246,8 @@ export function mockApi(bookCount = 10_240) {
       const text = vote.holding === 'intact' ? xml : xml.replace('<title>', '<title>?')
       return { text, type: 'text/plain; charset=utf-8' }
     },
+    'GET /scrubs': () => ({ body: cluster.scrubs() }),
+    'POST /scrubs': () => ({ status: 202, body: cluster.scrubs() }),
     'GET /cluster': () => ({ body: cluster.state(books.size, workingCopy.changes.length) }),
     'POST /members': (_, __, ___, body) => {
       const { id, role } = JSON.parse(body)

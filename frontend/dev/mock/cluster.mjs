@@ -242,7 +242,34 @@ export class MockCluster {
     }
   }
 
+  /** What every member found when it read its files; the third one of `damaged` names what it found. */
+  scrubs() {
+    const items = this.members.map(({ id, connected, scrub }) => ({
+      member: id,
+      connected,
+      last: scrub && { ...scrub, findings: findingsOf(scrub) },
+      running: null,
+    }))
+    return { items, next: null, total: items.length }
+  }
+
   startedAt = new Date().toISOString()
+}
+
+function findingsOf({ damaged, stale }) {
+  const name = (place) => `books/0${place}/019b76da-a800-7000-8000-00000000000${place}.xml`
+  return [
+    ...Array.from({ length: damaged }, (_, place) => ({
+      name: name(place),
+      outcome: 'damaged',
+      detail: 'the bytes are not what was committed',
+    })),
+    ...Array.from({ length: stale }, (_, place) => ({
+      name: name(9 - place),
+      outcome: 'stale',
+      detail: 'the bytes of an older version',
+    })),
+  ]
 }
 
 /** A full pass over the files of a member. */

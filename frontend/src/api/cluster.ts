@@ -41,6 +41,11 @@ export function listScrubs(): Promise<List<MemberScrubs>> {
   return read(client.GET('/api/v1/scrubs'))
 }
 
+/** Every replicator that is connected reads its files now. Gives how it was before. */
+export function startScrubs(): Promise<List<MemberScrubs>> {
+  return read(client.POST('/api/v1/scrubs'))
+}
+
 /** The files on this server's disk that are not what was committed: the first page, and how many in all. */
 export function listLocalChanges(): Promise<List<LocalChange>> {
   return read(client.GET('/api/v1/replications'))

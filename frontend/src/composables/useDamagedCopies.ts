@@ -4,11 +4,12 @@ import { computed } from 'vue'
 import { listScrubs } from '@/api/cluster'
 import type { MemberScrubs } from '@/api/types'
 import { useCluster } from './useCluster'
+import { SCRUBS_KEY } from './useScrubs'
 
 export function useDamagedCopies() {
   const { data: cluster } = useCluster()
   const { data } = useQuery({
-    queryKey: ['cluster', 'scrubs'],
+    queryKey: SCRUBS_KEY,
     queryFn: listScrubs,
     // Nearly always there is nothing to ask for.
     enabled: () =>

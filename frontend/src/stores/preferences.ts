@@ -2,6 +2,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import { isLocale, type Locale } from '@/locales'
+import { recall, remember } from './memory'
 
 /** `projector` is for those who look from far away: black on white, strong lines, larger type. */
 const SCHEMES = ['system', 'light', 'dark', 'projector'] as const
@@ -36,21 +37,4 @@ function firstLocale(): Locale {
 function firstScheme(): Scheme {
   const remembered = recall(SCHEME_KEY)
   return SCHEMES.find((scheme) => scheme === remembered) ?? 'system'
-}
-
-// A browser may refuse storage; then the choice lasts as long as the page.
-function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(key)
-  } catch {
-    return null
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value)
-  } catch {
-    return
-  }
 }

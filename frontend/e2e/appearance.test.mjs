@@ -58,7 +58,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
       const opened = await openPage(session, where.path, options)
       const { page, errors } = opened
       await settled(opened, where)
-      for (const width of [360, 390, 768, 1440, 2560]) {
+      for (const width of [360, 390, 768, 1440, 2560, 3840]) {
         await page.setViewportSize({ width, height: width < 500 ? 844 : 900 })
         await assertFits(page, width)
         assert.ok(await headerIsClear(page), `the header overlaps the content at ${width} px`)

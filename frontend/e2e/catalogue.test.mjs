@@ -132,6 +132,35 @@ test('the middle of a long list is shown at once, and its rows are selected unse
   }
 })
 
+test('two tabs edit one book: the second sees what the first has saved before it overwrites it', async () => {
+  const one = await openPage(session)
+  const other = await openPage(session, '/', { allowedStatuses: [412] })
+  const title = freshTitle('Edited twice')
+  await addBook(one.page, { title, surname: 'Twice' })
+  for (const { page, by } of [one, other]) {
+    await search(page, title)
+    await by('book-row').filter({ hasText: title }).getByTestId('book-open').click()
+    await by('book-published').waitFor()
+  }
+  await one.by('book-published').locator('input').fill('1111')
+  await one.by('book-save').click()
+  await closed(one.page, 'book-dialog')
+
+  await other.by('book-published').locator('input').fill('2222')
+  await other.by('book-save').click()
+  await other.by('book-conflict').filter({ hasText: '1111' }).waitFor()
+  assert.equal(await other.by('book-published').locator('input').inputValue(), '2222')
+  await assertAccessible(other.page, 'the change of the other tab')
+  await screenshot(other.page, 'two-tabs')
+  await other.by('conflict-keep').click()
+  await other.by('book-save').click()
+  await closed(other.page, 'book-dialog')
+  await one.by('book-row').filter({ hasText: '2222' }).waitFor()
+  await deleteBook(one.page, title)
+  assertNoErrors([...one.errors, ...other.errors])
+  await Promise.all([one.page.close(), other.page.close()])
+})
+
 test('a search stays in the address and survives a reload', async () => {
   const { page, errors, by } = await openPage(session)
   const title = freshTitle('Lost and found')

@@ -1,7 +1,11 @@
+import { QueryClient } from '@tanstack/vue-query'
+import { flushPromises } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
 import type { MemberScrubs } from '@/api/types'
-import { scrubOf } from '@/testing/cluster'
-import { damagedCopies } from './useDamagedCopies'
+import { holdRequests } from '@/testing/answers'
+import { clusterOf, memberOf, scrubOf } from '@/testing/cluster'
+import { runInPage } from '@/testing/mounting'
+import { damagedCopies, useDamagedCopies } from './useDamagedCopies'
 
 function passOf(member: string, findings: [string, 'damaged' | 'stale' | 'extra'][]): MemberScrubs {
   const named = findings.map(([name, outcome]) => ({ name, outcome, detail: null }))
@@ -32,5 +36,28 @@ describe('damaged copies of books', () => {
       ]),
     ])
     expect(copies.size).toBe(0)
+  })
+
+  it('are asked for only while there are any, and forgotten when there are none', async () => {
+    const asked = holdRequests()
+    const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } })
+    const found = (damaged: number) =>
+      clusterOf({ members: [memberOf({ scrub: scrubOf({ damaged }) })] })
+    queries.setQueryData(['cluster'], found(0))
+    const { result, stop } = runInPage(useDamagedCopies, queries)
+    await flushPromises()
+    expect(asked).toHaveLength(0)
+
+    queries.setQueryData(['cluster'], found(1))
+    await flushPromises()
+    const items = [passOf('replicator-1', [['books/1c/a.xml', 'damaged']])]
+    asked[0]!.answer(200, { items, next: null, total: 1 })
+    await flushPromises()
+    expect([...result.value.keys()]).toEqual(['a'])
+
+    queries.setQueryData(['cluster'], found(0))
+    await flushPromises()
+    expect(result.value.size).toBe(0)
+    stop()
   })
 })

@@ -8,14 +8,12 @@ import { SCRUBS_KEY } from './useScrubs'
 
 export function useDamagedCopies() {
   const { data: cluster } = useCluster()
-  const { data } = useQuery({
-    queryKey: SCRUBS_KEY,
-    queryFn: listScrubs,
-    // Nearly always there is nothing to ask for.
-    enabled: () =>
-      !!cluster.value?.members.some(({ scrub }) => scrub && scrub.damaged + scrub.stale),
-  })
-  return computed(() => damagedCopies(data.value?.items ?? []))
+  // Nearly always there is nothing to ask for.
+  const isDamaged = computed(
+    () => !!cluster.value?.members.some(({ scrub }) => scrub && scrub.damaged + scrub.stale > 0),
+  )
+  const { data } = useQuery({ queryKey: SCRUBS_KEY, queryFn: listScrubs, enabled: isDamaged })
+  return computed(() => damagedCopies(isDamaged.value ? (data.value?.items ?? []) : []))
 }
 
 export function damagedCopies(scrubs: MemberScrubs[]): ReadonlyMap<string, string[]> {

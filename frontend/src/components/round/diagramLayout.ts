@@ -41,6 +41,11 @@ export function openFall(lanes: number): number {
   return OPEN_FALL_PX + OPEN_FALL_PER_LANE_PX * lanes
 }
 
+/** Sent, and not known to have arrived. */
+export function isOpen({ to, endsUs }: Step): boolean {
+  return to !== null && endsUs === null
+}
+
 export function layOut(
   steps: Step[],
   participants: string[],
@@ -55,7 +60,7 @@ export function layOut(
   const lanes = parties.map((id, place) => ({ id, x: GUTTER_PX + lanePx * (place + 0.5) }))
   const xs = new Map(lanes.map(({ id, x }) => [id, x]))
   const moments = momentsOf(steps)
-  const hasOpen = steps.some(({ to, endsUs }) => to !== null && endsUs === null)
+  const hasOpen = steps.some(isOpen)
   const { ticks, yOf, bottom: end } = axis === 'steps' ? inSteps(moments) : toScale(moments)
   const bottom = hasOpen ? end + openFall(participants.length) + LABEL_BELOW_PX : end
   return {
